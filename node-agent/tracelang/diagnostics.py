@@ -1,0 +1,57 @@
+"""What the user did wrong: diagnostics collected by the passes, never raised as tracebacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tracelang.source import Span
+
+
+class Severity(Enum):
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A second place that explains the first: where the brace was opened, where the map got its type."""
+
+    span: Span
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One cause, one diagnostic. `message` says what is wrong, `hint` what to try."""
+
+    severity: Severity
+    span: Span
+    message: str
+    hint: str = ""
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(slots=True)
+class Diagnostics:
+    """The collector that every pass of one compilation shares."""
+
+    items: list[Diagnostic] = field(default_factory=list)
+
+    def error(self, span: Span, message: str, *, hint: str = "", notes: tuple[Note, ...] = ()) -> None:
+        self.items.append(Diagnostic(Severity.ERROR, span, message, hint, notes))
+
+    def warning(self, span: Span, message: str, *, hint: str = "", notes: tuple[Note, ...] = ()) -> None:
+        self.items.append(Diagnostic(Severity.WARNING, span, message, hint, notes))
+
+    @property
+    def failed(self) -> bool:
+        return any(item.severity is Severity.ERROR for item in self.items)
+
+
+class ProgramError(Exception):
+    """A program that can't be compiled; carries all that was found wrong with it."""
+
+    def __init__(self, diagnostics: Diagnostics) -> None:
+        super().__init__("; ".join(item.message for item in diagnostics.items if item.severity is Severity.ERROR))
+        self.diagnostics = diagnostics

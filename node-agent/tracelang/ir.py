@@ -1,0 +1,529 @@
+"""The typed tree: what the analyser makes of a program and the code generator turns into BPF C.
+
+Sugar is gone: names are resolved, macros expanded, every conversion is explicit, every field is an offset, every event
+has its record. Each expression has a type. Scalars (types.is_scalar) are values; all other types are *places*: memory
+whose first byte the code generator can name. A place is in the program's own memory (strings it made, map values,
+locals) or behind an address in kernel or user space, from where the generator copies what is used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tracelang.facts import UsdtArgument
+from tracelang.plan import Attachment, BpfMapKind, EventSpec, ProgramType, ScalarMerge
+from tracelang.source import Span
+from tracelang.types import AddressSpace, AggregateType, Type
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    span: Span
+    type: Type
+
+
+# --- expressions ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Expr):
+    """An integer, boolean, enum or pointer constant, in the range of its type."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class StringConstant(Expr):
+    """`data` without the NUL; the type's size is len(data) + 1 or more (zero filled)."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Local(Expr):
+    """A scratch variable: `slot` indexes Probe.locals."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class MapValue(Expr):
+    """`@m` or `@m[k]`: zero bytes where the key isn't there. `key` is converted to the map's key type.
+
+    Of an aggregate map (type count, sum, avg, ...) in an expression: the type is then the integer it yields
+    (sum over the CPUs; avg the quotient...).
+    """
+
+    map: str
+    key: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class HasKey(Expr):
+    map: str
+    key: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteKey(Expr):
+    """Type BOOL: whether it was there. key None: a scalar map is set to zero bytes / deleted."""
+
+    map: str
+    key: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class MapAdd(Expr):
+    """`@m++`, `++@m`, `@m += e` on integer maps: atomic add; value is the old (`postfix`) or the new number."""
+
+    map: str
+    key: Expr | None
+    amount: Expr
+    postfix: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Convert(Expr):
+    """To `type`: integers widen by the source's signedness or are cut; int <-> pointer <-> bool; strings are cut or
+    zero-filled; buffers, tuples, records convert element by element."""
+
+    operand: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic(Expr):
+    """`operator`: + - * / % & | ^ << >>. Operands have the node's type (the right of a shift: any integer).
+
+    Signed division and modulo keep C's meaning (BPF has no signed division before v4: the generator does signs);
+    division by zero gives 0, modulo by zero the dividend.
+    """
+
+    operator: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class PointerAdd(Expr):
+    """pointer + index * scale bytes (index signed, may be negative)."""
+
+    base: Expr
+    index: Expr
+    scale: int
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Expr):
+    """`operator`: == != < <= > >=. Operands have one common scalar type; its signedness decides."""
+
+    operator: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class StringCompare(Expr):
+    """Equality of two strings up to the first NUL, at most `length` bytes (None: the shorter field's size).
+
+    `result_integer`: type is integer and the value 0 for equal, 1 for different (strncmp); else BOOL of `equal`.
+    """
+
+    left: Expr
+    right: Expr
+    length: int | None
+    equal: bool
+    result_integer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryCompare(Expr):
+    """Equality of two places of one type (arrays, tuples, buffers), `size` bytes."""
+
+    left: Expr
+    right: Expr
+    size: int
+    equal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Logical(Expr):
+    """`&&`, `||`: the right side runs only when it decides."""
+
+    operator: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Unary(Expr):
+    """`-`, `~` (type as operand), `!` (BOOL)."""
+
+    operator: str
+    operand: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Select(Expr):
+    """Ternary; both sides have the node's type, only one runs. Type NONE: used for its effect."""
+
+    condition: Expr
+    then: Expr
+    otherwise: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence(Expr):
+    """Statements, then a value (None: type NONE)."""
+
+    statements: tuple[Stmt, ...]
+    value: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class MakeTuple(Expr):
+    """Elements laid out as types.tuple_layout says; type is TupleType or RecordType; padding is zero."""
+
+    elements: tuple[Expr, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Member(Expr):
+    """The part of the place `base` at `offset`: a tuple element, a struct's field, an array's constant element.
+
+    A scalar type is loaded (from BPF memory plainly, else by a probe read at the base's address).
+    `access` is the text of the access for the comment in the C ("task->comm").
+    """
+
+    base: Expr
+    offset: int
+    access: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BitField(Expr):
+    """`width` bits at `shift` of the little-endian integer of `storage` bytes at `offset` of the place."""
+
+    base: Expr
+    offset: int
+    storage: int
+    shift: int
+    width: int
+    access: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Element(Expr):
+    """`base[index]` of an array place with elements of `stride` bytes; index checked against `count` (0: unchecked)."""
+
+    base: Expr
+    index: Expr
+    stride: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Dereference(Expr):
+    """What the pointer `address` points to, in `space`. A scalar is read; a memory type is a place there."""
+
+    address: Expr
+    space: AddressSpace
+
+
+@dataclass(frozen=True, slots=True)
+class AddressOf(Expr):
+    """The address of a place as a pointer (`&$x`, `&@m`, or of a kernel place)."""
+
+    place: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class ContextLoad(Expr):
+    """A load of the type's size at `offset` of the BPF context: tracepoint fields, raw arguments, iterator pointers."""
+
+    offset: int
+    bit_shift: int = 0
+    bit_width: int = 0
+    access: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextPlace(Expr):
+    """A memory type at `offset` of the context (an array or string field of a tracepoint record).
+
+    data_loc: the u32 at `offset` says length << 16 | offset of the bytes.
+    """
+
+    offset: int
+    data_loc: bool = False
+    access: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterArgument(Expr):
+    """argN of a kprobe, uprobe: N-th integer argument by the calling convention (from pt_regs)."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterNamed(Expr):
+    """reg("ip"): `name` is the pt_regs field; retval of a kretprobe/uretprobe is the return register."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsdtValue(Expr):
+    """argN of a USDT probe; when a program serves several places, one argument per attach cookie."""
+
+    arguments: tuple[tuple[int, UsdtArgument], ...]  # (attach cookie, where); a single entry has cookie 0
+
+
+@dataclass(frozen=True, slots=True)
+class StackArgument(Expr):
+    """sargN: the N-th word above the stack pointer, in user or kernel space."""
+
+    index: int
+    space: AddressSpace
+
+
+class IntrinsicKind(Enum):
+    """Values that a BPF helper or a short idiom gives. Arguments in brackets; [] of `constants` as noted."""
+
+    PID = "pid"  # tgid in the agent's PID namespace
+    TID = "tid"
+    PID_INNER = "pid_inner"  # in the task's own (innermost) PID namespace
+    TID_INNER = "tid_inner"
+    UID = "uid"
+    GID = "gid"
+    COMM = "comm"  # StringType(16)
+    PCOMM = "pcomm"
+    PPID = "ppid"
+    CPU = "cpu"
+    NUMA = "numaid"
+    NSECS = "nsecs"  # constants clock: boot, monotonic, tai, sw_tai
+    ELAPSED = "elapsed"  # nanoseconds since the session's start: start is in SCRATCH/constants map
+    CURTASK = "curtask"
+    CGROUP_ID = "cgroup"
+    RANDOM = "rand"
+    JIFFIES = "jiffies"
+    CONTEXT = "ctx"  # the context pointer
+    PROBE_ID = "probe"  # attach cookie or constant: constants id
+    FUNC_ADDRESS = "func"  # bpf_get_func_ip; TaggedType KSYM or UsymType
+    USER_MODE = "usermode"
+    STACK = "stack"  # StackType of the node's type
+    USYM = "usym"  # (address) -> UsymType
+    RETURN_VALUE = "retval"  # of fexit: constants offset; of *retprobe: register
+    READ_STRING = "str"  # (address, length or nothing); constants space; type StringType
+    READ_BUFFER = "buf"  # (address or place, length or nothing); constants space; type BufferType
+    READ_KERNEL = "kptr"  # (address)
+    STRING_LENGTH = "strlen"  # (string)
+    STRING_CONTAINS = "strcontains"  # (haystack, needle)
+    STRING_INDEX = "strindex"
+    STRING_CAT = "strcat"
+    NTOP = "ntop"  # (address: int or array place) ; constants family (0: by size; or args[0] is the family)
+    MAC = "macaddr"  # (place or pointer)
+    BYTE_SWAP = "bswap"  # (integer) by its width
+    CGROUP_ANCESTOR = "cgroup_ancestor"
+    MAP_LENGTH = "len"  # constants map
+    STACK_LENGTH = "stack_len"
+    SIGNAL = "signal"  # (number); constants target: "process"/"thread"
+    OVERRIDE = "override"  # (value)
+    PER_CPU_POINTER = "percpu_kaddr"  # (address, cpu or nothing)
+    SOCKET_COOKIE = "socket_cookie"  # (pointer)
+    PATH = "path"  # (pointer to struct path): StringType
+    ATTACH_COOKIE = "attach_cookie"
+    IS_CURRENT_UNDER = "in_scope"
+    KFUNC = "kfunc"  # any arguments; constants name, id
+    STRNCMP_DYNAMIC = "strncmp_dynamic"
+
+
+@dataclass(frozen=True, slots=True)
+class Intrinsic(Expr):
+    kind: IntrinsicKind
+    arguments: tuple[Expr, ...] = ()
+    constants: dict[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SubprogramCall(Expr):
+    """Call of Typed.subprograms[function]."""
+
+    function: str
+    arguments: tuple[Expr, ...]
+
+
+# --- statements -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stmt:
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate(Stmt):
+    """An expression for its effect."""
+
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class SetLocal(Stmt):
+    """`value` has the local's type."""
+
+    slot: int
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class SetMap(Stmt):
+    """`@m[k] = v`: value converted to the map's value type."""
+
+    map: str
+    key: Expr | None
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate(Stmt):
+    """`@m[k] = count()` and friends, or an update of the map's own aggregate; kind and layout from `aggregate`.
+
+    value: the argument (None for count()), already s64/u64 by `aggregate.signed`. repeat: hist/lhist's 3rd/5th
+    argument: how often it counts (None: once).
+    """
+
+    map: str
+    key: Expr | None
+    aggregate: AggregateType
+    value: Expr | None
+    repeat: Expr | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Store(Stmt):
+    """Write through a pointer (unsafe programs), or into an element of a local array."""
+
+    address: Expr
+    value: Expr
+    space: AddressSpace
+
+
+@dataclass(frozen=True, slots=True)
+class If(Stmt):
+    condition: Expr
+    then: tuple[Stmt, ...]
+    otherwise: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class While(Stmt):
+    condition: Expr
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForRange(Stmt):
+    """slot runs from start to end - 1; both are evaluated once. The slot's local is an integer."""
+
+    slot: int
+    start: Expr
+    end: Expr
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForMap(Stmt):
+    """slot holds the tuple (key, value) of each entry. Order is the kernel's."""
+
+    slot: int
+    map: str
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Break(Stmt):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Continue(Stmt):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Return(Stmt):
+    value: Expr | None
+
+
+@dataclass(frozen=True, slots=True)
+class Emit(Stmt):
+    """Send event `event` (index into Typed.events) with the arguments' values at the offsets of its fields."""
+
+    event: int
+    arguments: tuple[Expr, ...]
+
+
+# --- the program ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LocalVariable:
+    name: str
+    type: Type
+
+
+@dataclass(frozen=True, slots=True)
+class TypedMap:
+    """kind: the kernel map type that the analyser chose or the program declared."""
+
+    name: str  # without the at sign
+    key: Type | None
+    value: Type
+    kind: BpfMapKind
+    max_entries: int
+    merge: ScalarMerge = ScalarMerge.BY_NODE
+    span: Span = field(default=Span(0, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class TypedProbe:
+    """One BPF program and the places where it is attached.
+
+    scoped: the target predicate stands before the user's (set for task-context providers; begin, end, interval: no).
+    context_space: what pointers read from the context point to by default (USER for uprobes and usdt).
+    """
+
+    index: int  # position of the source probe
+    function: str  # C name: made by the compiler, never the user's text
+    type: ProgramType
+    attachments: tuple[Attachment, ...]
+    predicate: Expr | None
+    body: tuple[Stmt, ...]
+    locals: tuple[LocalVariable, ...]
+    scoped: bool
+    text: str
+    span: Span
+    context_space: AddressSpace
+    attach_btf_function: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedSubprogram:
+    name: str
+    parameters: tuple[int, ...]  # slots
+    locals: tuple[LocalVariable, ...]
+    result: Type
+    body: tuple[Stmt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TypedProgram:
+    maps: tuple[TypedMap, ...]
+    events: tuple[EventSpec, ...]
+    probes: tuple[TypedProbe, ...]
+    subprograms: tuple[TypedSubprogram, ...]
+    probe_names: tuple[str, ...]
+    config: dict[str, int | str | bool]
+    license: str = "GPL"
