@@ -359,6 +359,6 @@ def name_of(type_: Type) -> str:
         case MacType():
             return "mac_address"
         case AggregateType(kind=kind, signed=signed):
-            unsigned = "u" if not signed and kind not in (Aggregation.HIST, Aggregation.LHIST, Aggregation.COUNT) else ""
+            unsigned = "" if signed or kind in (Aggregation.HIST, Aggregation.LHIST, Aggregation.COUNT) else "u"
             return f"{unsigned}{kind.value}_t"
     return type(type_).__name__
