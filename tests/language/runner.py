@@ -1,0 +1,145 @@
+"""Runs one case against the local command and says how its output differs from what is expected ("" for as expected)."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from language.cases import Case, Expectation
+
+ATTACHED = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
+ROOT = Path(__file__).parents[2]
+TRACE = str(ROOT / ".venv/bin/tracejob-bpftrace")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    output: str  # stdout and stderr as they came, without the notice
+    exit_code: int
+    timed_out: bool
+
+
+def run_case(case: Case, *, programs: Path, trace: str = TRACE) -> Outcome:
+    """Start BEFORE, the command, and AFTER once attached; wait for the end or the time-out (then SIGINT)."""
+    before = _start(_fill(case.before, trace, programs, 0), programs) if case.before else None
+    after: subprocess.Popen[str] | None = None
+    if before is not None:
+        time.sleep(0.3)
+    pid = before.pid if before else 0
+    process = subprocess.Popen(
+        ["bash", "-c", _command(case, trace=trace, programs=programs, before=pid)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env={**os.environ, ATTACHED: "1", **case.environment},
+        cwd=programs,
+        start_new_session=True,
+    )
+    timed_out = threading.Event()
+
+    def stop() -> None:
+        timed_out.set()
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(3)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+    timer = threading.Timer(case.timeout, stop)
+    timer.start()
+    lines = []
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.rstrip("\n") == ATTACHED:
+                if case.after:
+                    after = _start(_fill(case.after, trace, programs, pid), programs)
+            else:
+                lines.append(line)
+        code = process.wait()
+    finally:
+        timer.cancel()
+        for helper in (before, after):
+            if helper is not None:
+                _kill(helper)
+    return Outcome(output="".join(lines), exit_code=code, timed_out=timed_out.is_set())
+
+
+def complaint(case: Case, outcome: Outcome) -> str:
+    """What is wrong with the outcome, for a person; "" when nothing is."""
+    problems = []
+    if outcome.timed_out:
+        problems.append(f"did not end within {case.timeout:g} s")
+    elif outcome.exit_code != case.exit_code:
+        problems.append(f"exit code {outcome.exit_code}, expected {case.exit_code}")
+    position = 0
+    for expectation in case.expectations:
+        found, position = _check(expectation, outcome.output, position)
+        if not found:
+            problems.append(f"{expectation.kind} not met: {expectation.text}")
+    if not problems:
+        return ""
+    return "\n".join([*problems, "--- output", outcome.output])
+
+
+def _check(expectation: Expectation, output: str, position: int) -> tuple[bool, int]:
+    match expectation.kind:
+        case "EXPECT":
+            where = output.find(expectation.text, position)
+            return (True, where + len(expectation.text)) if where >= 0 else (False, position)
+        case "EXPECT_REGEX":
+            return re.search(expectation.text, output, re.M) is not None, position
+        case "EXPECT_NONE":
+            return expectation.text not in output, position
+        case "EXPECT_JSON":
+            wanted = json.loads(expectation.text)
+            return any(_json(line) == wanted for line in output.splitlines()), position
+    raise ValueError(expectation.kind)
+
+
+def _json(line: str) -> object:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _command(case: Case, *, trace: str, programs: Path, before: int) -> str:
+    if case.run:
+        return _fill(case.run, trace, programs, before)
+    child = f" -c {shlex.quote(_fill(case.child, trace, programs, before))}" if case.child else ""
+    program = _fill(case.program, trace, programs, before)
+    return f"exec {trace}{child} -e {shlex.quote(program)} {case.arguments}"
+
+
+def _fill(text: str, trace: str, programs: Path, before: int) -> str:
+    return text.replace("{{TRACE}}", trace).replace("{{PROGRAMS}}", str(programs)).replace("{{BEFORE_PID}}", str(before))
+
+
+def _start(command: str, programs: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["bash", "-c", f"exec {command}" if not any(mark in command for mark in ";|&") else command],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        cwd=programs,
+        start_new_session=True,
+    )
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
