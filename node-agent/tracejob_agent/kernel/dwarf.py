@@ -1,0 +1,248 @@
+"""A binary's own types: DWARF in, the language's signatures and layouts out.
+
+pyelftools is imported when first needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracelang.facts import Layout, Member, Parameter, Signature
+from tracelang.types import (
+    VOID,
+    AddressSpace,
+    ArrayType,
+    BoolType,
+    EnumType,
+    IntType,
+    PointerType,
+    StringType,
+    StructType,
+    Type,
+    size_of,
+)
+
+if TYPE_CHECKING:
+    from elftools.dwarf.compileunit import CompileUnit
+    from elftools.dwarf.die import DIE
+
+_STRUCTS = {"DW_TAG_structure_type": "struct", "DW_TAG_union_type": "union", "DW_TAG_class_type": "struct"}
+_TRANSPARENT = {"DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_restrict_type",
+                "DW_TAG_atomic_type"}  # fmt: skip
+_POINTERS = {"DW_TAG_pointer_type", "DW_TAG_reference_type", "DW_TAG_rvalue_reference_type"}
+_BOOLEAN, _SIGNED, _SIGNED_CHAR = 2, 5, 6
+
+
+class DwarfTypes:
+    """Look-ups over one file's debugging information; all give None when it has none."""
+
+    def __init__(self, path: Path) -> None:
+        from elftools.common.exceptions import ELFError
+        from elftools.elf.elffile import ELFFile
+
+        self._layouts: dict[str, Layout | None] = {}
+        self._anonymous: dict[str, DIE] = {}
+        self._info = None
+        try:
+            self._file = path.open("rb")
+            elf = ELFFile(self._file)
+            if elf.has_dwarf_info():
+                self._info = elf.get_dwarf_info(follow_links=False)
+        except (OSError, ELFError):
+            return
+
+    def function(self, name: str, address: int = 0) -> Signature | None:
+        """`address`: where the symbol is, which finds the compilation unit without reading all of them."""
+        for unit in self._units(address):
+            for die in unit.get_top_DIE().iter_children():
+                if (
+                    die.tag == "DW_TAG_subprogram"
+                    and _is_named(die, name)
+                    and "DW_AT_declaration" not in die.attributes
+                ):
+                    return self._signature(die, name)
+        return None
+
+    def struct(self, name: str) -> Layout | None:
+        if name not in self._layouts:
+            die = self._anonymous.get(name) or self._find_type(name)
+            while die is not None and die.tag in _TRANSPARENT:
+                die = _referred(die)
+            known = die is not None and die.tag in _STRUCTS
+            self._layouts[name] = self._layout(die, name) if die is not None and known else None
+        return self._layouts[name]
+
+    def named(self, name: str) -> Type | None:
+        die = self._find_type(name)
+        return self.of(die) if die is not None else None
+
+    def of(self, die: DIE | None) -> Type:
+        if die is None:
+            return VOID
+        tag = die.tag
+        if tag in _TRANSPARENT:
+            target = _referred(die)
+            if tag == "DW_TAG_typedef" and target is not None and target.tag in _STRUCTS and not _name(target):
+                return StructType(_name(die), _size(target))
+            return self.of(target)
+        if tag in _POINTERS:
+            return PointerType(self.of(_referred(die)), AddressSpace.USER)
+        if tag in _STRUCTS:
+            return StructType(self._struct_name(die), _size(die))
+        if tag == "DW_TAG_base_type":
+            return _base(die)
+        if tag == "DW_TAG_enumeration_type":
+            return _enumeration(die)
+        if tag == "DW_TAG_array_type":
+            return self._array(die)
+        return VOID
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _units(self, address: int = 0) -> Iterator[CompileUnit]:
+        if self._info is None:
+            return
+        if address and (ranges := self._info.get_aranges()) is not None:
+            offset = ranges.cu_offset_at_addr(address)
+            if offset is not None:
+                yield self._info.get_CU_at(offset)
+                return
+        yield from self._info.iter_CUs()
+
+    def _find_type(self, name: str) -> DIE | None:
+        keyword, _, tag_name = name.rpartition(" ")
+        tags = {
+            "struct": {"DW_TAG_structure_type", "DW_TAG_class_type"},
+            "class": {"DW_TAG_structure_type", "DW_TAG_class_type"},
+            "union": {"DW_TAG_union_type"},
+            "enum": {"DW_TAG_enumeration_type"},
+        }.get(keyword, {"DW_TAG_typedef", "DW_TAG_base_type", *_STRUCTS})
+        wanted = tag_name if keyword in ("struct", "class", "union", "enum") else name
+        for unit in self._units():
+            for die in unit.get_top_DIE().iter_children():
+                if die.tag in tags and _name(die) == wanted and "DW_AT_declaration" not in die.attributes:
+                    return die
+        return None
+
+    def _signature(self, die: DIE, name: str) -> Signature:
+        parameters = []
+        register = 0
+        for child in die.iter_children():
+            if child.tag != "DW_TAG_formal_parameter":
+                continue
+            referred = _origin(child)
+            type_die = _referred(referred)
+            type_ = self.of(type_die)
+            size = size_of(type_)
+            in_registers = not _is_float(type_die) and size <= 16
+            parameters.append(Parameter(_name(referred), type_, register if in_registers else -1))
+            register += (size + 7) // 8 if in_registers else 0
+        result = _referred(_origin(die))
+        return Signature(name, tuple(parameters), self.of(result) if result is not None else None)
+
+    def _struct_name(self, die: DIE) -> str:
+        keyword = _STRUCTS[str(die.tag)]
+        if name := _name(die):
+            return f"{keyword} {name}"
+        name = f"{keyword} #{die.offset}"
+        self._anonymous[name] = die
+        return name
+
+    def _array(self, die: DIE) -> Type:
+        type_ = self.of(_referred(die))
+        counts = []
+        for child in die.iter_children():
+            if child.tag == "DW_TAG_subrange_type":
+                bound = child.attributes.get("DW_AT_upper_bound")
+                count = child.attributes.get("DW_AT_count")
+                counts.append(count.value if count else bound.value + 1 if bound else 0)
+        for index, count in enumerate(reversed(counts)):
+            is_text = index == 0 and isinstance(type_, IntType) and type_.bits == 8 and count
+            type_ = StringType(count) if is_text else ArrayType(type_, count)
+        return type_
+
+    def _layout(self, die: DIE, name: str) -> Layout:
+        members: dict[str, Member] = {}
+        self._add_members(die, members, base=0)
+        return Layout(name, _size(die), members)
+
+    def _add_members(self, die: DIE, members: dict[str, Member], *, base: int) -> None:
+        for child in die.iter_children():
+            if child.tag == "DW_TAG_inheritance":
+                self._add_inner(child, members, base=base + _offset(child))
+            if child.tag != "DW_TAG_member" or "DW_AT_external" in child.attributes:
+                continue
+            offset = base + _offset(child)
+            name = _name(child)
+            if not name:
+                self._add_inner(child, members, base=offset)
+                continue
+            bit_size = child.attributes.get("DW_AT_bit_size")
+            bit_offset = child.attributes.get("DW_AT_data_bit_offset")
+            bits = base * 8 + bit_offset.value if bit_offset else offset * 8
+            type_ = self.of(_referred(child))
+            members.setdefault(name, Member(name, type_, bits // 8, bits, bit_size.value if bit_size else 0))
+
+    def _add_inner(self, die: DIE, members: dict[str, Member], *, base: int) -> None:
+        inner = _referred(die)
+        while inner is not None and inner.tag in _TRANSPARENT:
+            inner = _referred(inner)
+        if inner is not None and inner.tag in _STRUCTS:
+            self._add_members(inner, members, base=base)
+
+
+def _name(die: DIE) -> str:
+    attribute = die.attributes.get("DW_AT_name")
+    return attribute.value.decode("utf-8", "replace") if attribute else ""
+
+
+def _is_named(die: DIE, name: str) -> bool:
+    linkage = die.attributes.get("DW_AT_linkage_name")
+    return _name(_origin(die)) == name or (linkage is not None and linkage.value == name.encode())
+
+
+def _origin(die: DIE) -> DIE:
+    """Of an out-of-line copy, the declaration that has names and types."""
+    for attribute in ("DW_AT_abstract_origin", "DW_AT_specification"):
+        if attribute in die.attributes:
+            return _origin(die.get_DIE_from_attribute(attribute))
+    return die
+
+
+def _referred(die: DIE) -> DIE | None:
+    return die.get_DIE_from_attribute("DW_AT_type") if "DW_AT_type" in die.attributes else None
+
+
+def _size(die: DIE) -> int:
+    attribute = die.attributes.get("DW_AT_byte_size")
+    return int(attribute.value) if attribute else 0
+
+
+def _offset(die: DIE) -> int:
+    attribute = die.attributes.get("DW_AT_data_member_location")
+    return attribute.value if attribute and isinstance(attribute.value, int) else 0
+
+
+def _base(die: DIE) -> Type:
+    encoding = die.attributes["DW_AT_encoding"].value
+    if encoding == _BOOLEAN:
+        return BoolType()
+    return IntType(min(_size(die) * 8, 64), signed=encoding in (_SIGNED, _SIGNED_CHAR))
+
+
+def _is_float(die: DIE | None) -> bool:
+    while die is not None and die.tag in _TRANSPARENT:
+        die = _referred(die)
+    return die is not None and die.tag == "DW_TAG_base_type" and die.attributes["DW_AT_encoding"].value in (3, 4)
+
+
+def _enumeration(die: DIE) -> EnumType:
+    constants = tuple(
+        (int(child.attributes["DW_AT_const_value"].value), _name(child))
+        for child in die.iter_children()
+        if child.tag == "DW_TAG_enumerator"
+    )
+    signed = any(value < 0 for value, _ in constants)
+    return EnumType(f"enum {_name(die)}".rstrip(), (_size(die) or 4) * 8, signed, constants)

@@ -1,0 +1,70 @@
+"""What this kernel can do for a program, found by trying: one sentence for each provider that it can't serve."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+from tracejob_agent.kernel.syscalls import reason, try_perf_event, try_program
+
+_TRACING, _FENTRY, _ITER = 26, 24, 28
+_HARDWARE, _BREAKPOINT = 0, 5
+_DEVICES = Path("/sys/bus/event_source/devices")
+
+
+@cache
+def has_kprobes() -> bool:
+    return (_DEVICES / "kprobe").exists()
+
+
+@cache
+def has_uprobes() -> bool:
+    return (_DEVICES / "uprobe").exists()
+
+
+@cache
+def tracing_refusal(attach_btf_id: int, attach_type: int = _FENTRY) -> str:
+    """Why a program can't be put at a kernel function; "" when it can."""
+    error = try_program(_TRACING, attach_type=attach_type, attach_btf_id=attach_btf_id)
+    return reason(error) if error else ""
+
+
+def iterator_refusal(attach_btf_id: int) -> str:
+    return tracing_refusal(attach_btf_id, _ITER)
+
+
+@cache
+def hardware_refusal() -> str:
+    """Why CPU counters can't be read."""
+    error = try_perf_event(event_type=_HARDWARE)
+    return reason(error) if error else ""
+
+
+@cache
+def watchpoint_refusal() -> str:
+    error = try_perf_event(event_type=_BREAKPOINT, breakpoint_address=0xFFFFFFFF81000000)
+    return reason(error) if error else ""
+
+
+@cache
+def possible_cpus() -> int:
+    """CPUs that there can ever be: the number of copies of a per-CPU value."""
+    try:
+        text = Path("/sys/devices/system/cpu/possible").read_text().strip()
+        return 1 + max(int(part.rpartition("-")[2]) for part in text.split(","))
+    except (OSError, ValueError):
+        return os.cpu_count() or 1
+
+
+@cache
+def online_cpus() -> tuple[int, ...]:
+    try:
+        text = Path("/sys/devices/system/cpu/online").read_text().strip()
+    except OSError:
+        return tuple(range(os.cpu_count() or 1))
+    numbers: list[int] = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        numbers.extend(range(int(first), int(last or first) + 1))
+    return tuple(numbers)
