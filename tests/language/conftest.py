@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from language.cases import Case, read_cases
 from language.runner import complaint, run_case
 

@@ -1,7 +1,8 @@
-"""Runs one case against the local command and says how its output differs from what is expected ("" for as expected)."""
+"""Runs one case against the local command and says how its output differs from what is expected ("" for none)."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -122,7 +123,9 @@ def _command(case: Case, *, trace: str, programs: Path, before: int) -> str:
 
 
 def _fill(text: str, trace: str, programs: Path, before: int) -> str:
-    return text.replace("{{TRACE}}", trace).replace("{{PROGRAMS}}", str(programs)).replace("{{BEFORE_PID}}", str(before))
+    for name, value in (("TRACE", trace), ("PROGRAMS", str(programs)), ("BEFORE_PID", str(before))):
+        text = text.replace(f"{{{{{name}}}}}", value)
+    return text
 
 
 def _start(command: str, programs: Path) -> subprocess.Popen[str]:
@@ -138,8 +141,6 @@ def _start(command: str, programs: Path) -> subprocess.Popen[str]:
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
