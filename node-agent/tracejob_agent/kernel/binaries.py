@@ -1,0 +1,161 @@
+"""The target's binaries: paths as programs write them, found in the target's file systems, opened once each.
+
+A target has one or more roots (a container's is /proc/PID/root; the host's is /). Paths in a program are paths inside
+these roots; what several roots share is taken once, by device and inode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tracejob_agent.kernel.dwarf import DwarfTypes
+from tracejob_agent.kernel.elf import Elf, ElfError, Symbol, debug_file
+from tracejob_agent.kernel.libraries import executable_paths, library_paths, mapped_files
+from tracejob_agent.kernel.usdt import UsdtProbe, usdt_probes
+from tracejob_agent.kernel.wildcard import has_wildcard, matcher
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A binary of the target. path: inside the target, as it is shown; opened: as the agent opens it."""
+
+    path: str
+    opened: Path
+    root: Path
+
+    @cached_property
+    def elf(self) -> Elf | None:
+        try:
+            return Elf(self.opened)
+        except ElfError:
+            return None
+
+    @cached_property
+    def debug_elf(self) -> Elf | None:
+        """The separate file with the symbols that were stripped."""
+        found = debug_file(self.elf, self.root) if self.elf else None
+        try:
+            return Elf(found) if found else None
+        except ElfError:
+            return None
+
+    @cached_property
+    def types(self) -> DwarfTypes:
+        stripped = self.elf is None or self.elf.section(".debug_info") is None
+        return DwarfTypes(self.debug_elf.path if stripped and self.debug_elf else self.opened)
+
+    @cached_property
+    def usdt(self) -> tuple[UsdtProbe, ...]:
+        return tuple(usdt_probes(self.elf)) if self.elf else ()
+
+    def symbol(self, name: str) -> Symbol | None:
+        """By exact name, in the binary or in its debug file."""
+        for elf in (self.elf, self.debug_elf):
+            if elf and (symbol := elf.find_symbol(name)):
+                return symbol
+        return None
+
+    def functions(self) -> Iterator[Symbol]:
+        seen: set[tuple[str, int]] = set()
+        for elf in (self.elf, self.debug_elf):
+            for symbol in elf.symbols() if elf else ():
+                if (symbol.name, symbol.address) not in seen:
+                    seen.add((symbol.name, symbol.address))
+                    yield symbol
+
+    def function_at(self, address: int) -> Symbol | None:
+        """The function that covers an address of the file."""
+        best = None
+        for symbol in self.functions():
+            if symbol.address <= address < symbol.address + max(symbol.size, 1) and (
+                best is None or symbol.address > best.address
+            ):
+                best = symbol
+        return best
+
+
+class Binaries:
+    """Finds and keeps the binaries of one target."""
+
+    def __init__(self, roots: tuple[Path, ...], pids: tuple[int, ...]) -> None:
+        self._roots = roots
+        self._pids = pids
+        self._open: dict[Path, Binary] = {}
+
+    def find(self, name: str) -> list[Binary]:
+        """What a program's binary name stands for: a path, a pattern, a library, a command; each file once."""
+        found: dict[tuple[int, int], Binary] = {}
+        for root in self._roots:
+            for path in self._paths(name, root):
+                binary = self._binary(path, root)
+                try:
+                    status = binary.opened.stat()
+                except OSError:
+                    continue
+                if binary.opened.is_file():
+                    found.setdefault((status.st_dev, status.st_ino), binary)
+            # A short name means the first that fits; every root has its own.
+        return list(found.values())
+
+    def at(self, opened: str) -> Binary | None:
+        """By the path that a Location's target gives, or a path inside the target."""
+        path = Path(opened)
+        if path in self._open:
+            return self._open[path]
+        found = self.find(opened)
+        return found[0] if found else None
+
+    def _binary(self, path: str, root: Path) -> Binary:
+        opened = resolve_inside(path, root)
+        if opened not in self._open:
+            self._open[opened] = Binary(path, opened, root)
+        return self._open[opened]
+
+    def _paths(self, name: str, root: Path) -> Iterator[str]:
+        if name == "*":
+            for pid in self._pids:
+                yield from mapped_files(pid)
+        elif "/" in name:
+            if has_wildcard(name):
+                pattern = name.lstrip("/")
+                base = root if name.startswith("/") else Path.cwd()
+                matches = matcher(str(base / pattern))
+                yield from (f"/{path.relative_to(root)}" for path in sorted(base.glob(pattern)) if matches(str(path)))
+            else:
+                yield name
+        else:
+            here = Path(name)
+            candidates = [*executable_paths(name, root=root), *library_paths(name, root=root, pids=self._pids)]
+            if candidates:
+                yield candidates[0]
+            elif root == Path("/") and here.is_file():
+                yield str(here.absolute())
+
+
+def resolve_inside(path: str, root: Path) -> Path:
+    """The agent's path of a target's path; symbolic links are followed inside the root, never out of it."""
+    if root == Path("/"):
+        return Path(path)
+    current = root
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    for _ in range(256):
+        if not parts:
+            return current
+        part = parts.pop(0)
+        if part == "..":
+            current = current.parent if current != root else root
+            continue
+        following = current / part
+        try:
+            if following.is_symlink():
+                link = str(following.readlink())
+                current = root if link.startswith("/") else current
+                parts = [item for item in link.split("/") if item not in ("", ".")] + parts
+                continue
+        except OSError:
+            return following
+        current = following
+    return current
