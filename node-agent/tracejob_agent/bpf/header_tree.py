@@ -1,0 +1,115 @@
+"""The header tree that bcc compiles against: a dozen typedefs, no kernel headers. Text in, a folder out.
+
+bcc looks for `include/linux/kconfig.h` below BCC_KERNEL_SOURCE and includes a handful of headers of its own choice;
+those are empty here. The generated C brings offsets, not structs, so that the tree is the same on every kernel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from tracejob_agent.kernel.cache import cache_folder
+
+# Included before everything else; bcc's own bpf.h needs all of these names.
+KCONFIG = """\
+#pragma once
+typedef signed char __s8;
+typedef unsigned char __u8;
+typedef short __s16;
+typedef unsigned short __u16;
+typedef int __s32;
+typedef unsigned int __u32;
+typedef long long __s64;
+typedef unsigned long long __u64;
+typedef __s8 s8;
+typedef __u8 u8;
+typedef __s16 s16;
+typedef __u16 u16;
+typedef __s32 s32;
+typedef __u32 u32;
+typedef __s64 s64;
+typedef __u64 u64;
+typedef __u16 __be16, __le16, __sum16;
+typedef __u32 __be32, __le32, __wsum;
+typedef __u64 __be64, __le64;
+typedef __u64 __aligned_u64 __attribute__((aligned(8)));
+typedef _Bool bool;
+typedef unsigned long size_t;
+typedef unsigned long uintptr_t;
+#define true 1
+#define false 0
+#define __bitwise
+#define __always_inline inline __attribute__((always_inline))
+#define CONFIG_BPF_SYSCALL 1
+#define CONFIG_64BIT 1
+struct pt_regs {
+  unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+"""
+
+FILES = {
+    "include/linux/kconfig.h": KCONFIG,
+    "include/linux/version.h": (
+        "#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + (c))\n"
+        "#define LINUX_VERSION_CODE KERNEL_VERSION(6, 1, 0)\n"
+    ),
+    "include/linux/log2.h": "#define roundup_pow_of_two(n) (n)\n",
+    "include/asm/page.h": "",
+    "include/uapi/linux/bpf.h": "",
+    "include/uapi/linux/if_packet.h": "",
+    "include/uapi/linux/ptrace.h": "",
+    "include/uapi/linux/bpf_perf_event.h": "struct bpf_perf_event_data { int unused; };\n",
+    "include/linux/types.h": "",
+    "include/linux/bpf_common.h": "",
+    "include/linux/sched.h": "",
+    # Bound over /proc/kallsyms in the compiler child: bcc reads it whole (145 ms) to look up two names.
+    "kallsyms": "ffffffff81000000 T _text\nffffffff81000010 T bpf_prog_put\n",
+}
+
+
+def tree_version() -> str:
+    """Changes whenever the tree does."""
+    digest = hashlib.sha256(repr(sorted(FILES.items())).encode())
+    return digest.hexdigest()[:16]
+
+
+def header_tree() -> tuple[Path, bool]:
+    """The folder, complete, and whether it is a temporary one that the caller removes."""
+    cache = cache_folder()
+    if cache is not None:
+        folder = cache / f"headers-{tree_version()}"
+        if (folder / "complete").exists():
+            return folder, False
+        try:
+            _write_aside(folder)
+        except OSError:
+            pass  # a full or read-only disk: a temporary folder may still work
+        else:
+            return folder, False
+    temporary = Path(tempfile.mkdtemp(prefix="tracejob-headers-"))
+    _write(temporary)
+    return temporary, True
+
+
+def _write_aside(folder: Path) -> None:
+    """Whole or not at all, with other agents doing the same at once."""
+    aside = Path(tempfile.mkdtemp(prefix=".new-headers-", dir=folder.parent))
+    try:
+        _write(aside)
+        aside.rename(folder)
+    except OSError:
+        import shutil
+
+        shutil.rmtree(aside, ignore_errors=True)
+        if not (folder / "complete").exists():
+            raise
+
+
+def _write(folder: Path) -> None:
+    for name, text in FILES.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (folder / "complete").touch()

@@ -1,0 +1,71 @@
+"""Byte code as the compiler left it, made loadable: descriptors, callbacks and kernel functions are put in. Pure.
+
+LD_IMM64 src=1 imm=i    map number i         -> src=1, imm=descriptor
+LD_IMM64 src=4 imm=i    callback number i    -> src=4, imm=distance to its code, appended behind the program
+CALL src=0 imm=BASE+i   kernel function i    -> src=2, imm=BTF id
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tracelang.plan import KFUNC_BASE
+
+SIZE = 8
+_LD_IMM64 = 0x18
+_CALL = 0x85
+_PSEUDO_MAP_FD = 1
+_PSEUDO_KFUNC_CALL = 2
+_PSEUDO_FUNC = 4
+_WORDS = struct.Struct("<BBhi")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedCode:
+    """functions: (index of the first instruction, name) of the program and of each callback, in order."""
+
+    code: bytes
+    functions: tuple[tuple[int, str], ...]
+
+    @property
+    def instruction_count(self) -> int:
+        return len(self.code) // SIZE
+
+
+def link(
+    *,
+    function: str,
+    callbacks: Sequence[str],
+    kfuncs: Sequence[int],
+    functions: Mapping[str, bytes],
+    map_descriptors: Mapping[int, int],
+) -> LinkedCode:
+    """The program `function` with its callbacks behind it, every reference resolved."""
+    starts: dict[str, int] = {}
+    code = bytearray()
+    for name in dict.fromkeys((function, *callbacks)):
+        starts[name] = len(code) // SIZE
+        code += functions[name]
+    position = 0
+    while position < len(code):
+        opcode, registers, offset, immediate = _WORDS.unpack_from(code, position)
+        source = registers >> 4
+        if opcode == _LD_IMM64:
+            if source == _PSEUDO_MAP_FD:
+                _WORDS.pack_into(code, position, opcode, registers, offset, map_descriptors[immediate])
+            elif source == _PSEUDO_FUNC:
+                distance = starts[callbacks[immediate]] - position // SIZE - 1
+                _WORDS.pack_into(code, position, opcode, registers, offset, distance)
+            position += SIZE  # the second half holds the upper 32 bits
+        elif opcode == _CALL and source == 0 and immediate >= KFUNC_BASE:
+            target = registers & 0x0F | _PSEUDO_KFUNC_CALL << 4
+            _WORDS.pack_into(code, position, opcode, target, 0, kfuncs[immediate - KFUNC_BASE])
+        position += SIZE
+    return LinkedCode(bytes(code), tuple((start, name) for name, start in starts.items()))
+
+
+def instruction(opcode: int, *, dst: int = 0, src: int = 0, offset: int = 0, immediate: int = 0) -> bytes:
+    """One instruction, for the few programs that are written by hand."""
+    return _WORDS.pack(opcode, src << 4 | dst, offset, immediate)

@@ -1,0 +1,82 @@
+"""The events' ring buffer, read by mapping its pages: no call into the kernel per event, no wake-up.
+
+The map's pages are: the consumer's position (ours to write), the producer's position, then the data twice in a row,
+so that a record never wraps. Each record has an eight-byte header: its length with a busy bit (31) and a discard bit
+(30).
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from collections.abc import Callable
+from types import TracebackType
+
+from tracejob_agent.bpf.maps import BpfMap
+
+BUSY = 1 << 31
+DISCARD = 1 << 30
+HEADER = 8
+_PAGE = mmap.PAGESIZE
+_U32 = struct.Struct("<I")
+_U64 = struct.Struct("<Q")
+
+Handler = Callable[[int, memoryview], None]
+"""Takes an event's id and its record (valid only during the call)."""
+
+
+class RingBuffer:
+    """A reader; the only one of its map. Use as a context manager."""
+
+    def __init__(self, events: BpfMap) -> None:
+        size = events.spec.max_entries
+        self._mask = size - 1
+        self._consumer = mmap.mmap(events.descriptor, _PAGE, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        self._producer = mmap.mmap(events.descriptor, _PAGE + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=_PAGE)
+        self._positions = memoryview(self._producer)
+        self._data = self._positions[_PAGE:]
+        self._position: int = _U64.unpack_from(self._consumer, 0)[0]
+
+    def __enter__(self) -> RingBuffer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def pending(self) -> int:
+        """Bytes that wait."""
+        produced: int = _U64.unpack_from(self._positions, 0)[0]
+        return int(produced - self._position)
+
+    def consume(self, handle: Handler, *, limit: int = 65536) -> int:
+        """Hands on what is there, at most `limit` records; how many there were. Frees their room in the end."""
+        data, mask = self._data, self._mask
+        position = self._position
+        produced: int = _U64.unpack_from(self._positions, 0)[0]
+        count = 0
+        unpack_header, unpack_id = _U32.unpack_from, _U64.unpack_from
+        try:
+            while position < produced and count < limit:
+                start = position & mask
+                length: int = unpack_header(data, start)[0]
+                if length & BUSY:
+                    break  # reserved, not yet submitted: what follows waits for it
+                body = start + HEADER
+                size = length & ~(BUSY | DISCARD)
+                position += (size + HEADER + 7) & ~7
+                if not length & DISCARD:
+                    count += 1
+                    handle(unpack_id(data, body)[0], data[body : body + size])
+        finally:
+            # Also when the handler raises: its record counts as taken.
+            self._position = position
+            _U64.pack_into(self._consumer, 0, position)
+        return count
+
+    def close(self) -> None:
+        self._data.release()
+        self._positions.release()
+        self._producer.close()
+        self._consumer.close()
