@@ -1,0 +1,31 @@
+#!/bin/sh
+# Install what the demo or the tests need from Debian, when it is missing. In: `demo` or `test`. Out: packages.
+set -eu
+demo="python3 python3-venv python3-bpfcc ca-certificates"
+test="$demo make git curl gcc libc6-dev systemtap-sdt-dev jq bpftool bpftrace mmdebstrap docker.io containerd runc iptables"
+case "${1:-test}" in
+	demo) wanted=$demo ;;
+	test) wanted=$test ;;
+	*)
+		echo "usage: $0 [demo|test]" >&2
+		exit 2
+		;;
+esac
+
+missing=""
+for package in $wanted; do
+	dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q '^install ok installed$' || missing="$missing $package"
+done
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" != 0 ]; then
+	echo "These packages are missing; install them as root:" >&2
+	echo "  apt-get install --no-install-recommends$missing" >&2
+	exit 1
+fi
+echo "Installing from Debian:$missing"
+export DEBIAN_FRONTEND=noninteractive
+# A third-party list that doesn't answer is no reason to stop: what we need is in Debian's own.
+apt-get update -qq || echo "apt-get update: some lists can't be reached; going on with the others"
+# shellcheck disable=SC2086 # a list of names
+apt-get install -y -qq --no-install-recommends $missing

@@ -1,0 +1,53 @@
+"""A Debian slim image made on this machine: the BASE of our Dockerfile where no image registry is in reach.
+
+In: the Debian mirror. Out: an image in the Docker daemon, without documentation, manual pages and locales.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from kindcluster import versions
+from kindcluster.docker_host import docker
+from kindcluster.steps import cached, digest, run
+
+# What Debian's own slim images leave out too. Copyright files stay: licences ask for them.
+SLIM: Final = [
+    f"--dpkgopt={rule}"
+    for rule in (
+        "path-exclude=/usr/share/doc/*",
+        "path-include=/usr/share/doc/*/copyright",
+        "path-exclude=/usr/share/man/*",
+        "path-exclude=/usr/share/info/*",
+        "path-exclude=/usr/share/locale/*",
+        "path-exclude=/usr/share/lintian/*",
+    )
+]
+
+
+def ensure() -> str:
+    """The image's name; built and imported when it is missing."""
+    key = digest(versions.DEBIAN, versions.MIRROR, *SLIM)
+    name = f"tracejob/debian-slim:{key}"
+    if not docker("images", "-q", name).strip():
+        archive = cached("debian-slim", key=key, build=lambda into: bootstrap(into / "base.tar")) / "base.tar"
+        docker("import", "-c", 'CMD ["/bin/bash"]', archive, name)
+    return name
+
+
+def bootstrap(target: Path, *packages: str, sources: str = "") -> None:
+    """A root file system (folder or .tar by its name) with these packages on top of the smallest that apt works in."""
+    sources = sources or debian_sources()
+    include = [f"--include={','.join(packages)}"] if packages else []
+    # Our own sources only: a machine's third-party lists may be out of reach, and have no place in an image.
+    run(["mmdebstrap", "--variant=minbase", "--quiet", *SLIM, *include, versions.DEBIAN, target, "-"], stdin=sources)
+
+
+def debian_sources() -> str:
+    suites = versions.DEBIAN
+    return (
+        f"deb {versions.MIRROR} {suites} main\n"
+        f"deb {versions.MIRROR} {suites}-updates main\n"
+        f"deb {versions.SECURITY_MIRROR} {suites}-security main\n"
+    )
