@@ -41,18 +41,10 @@ class AttachType:
     UPROBE_MULTI = 48
 
 
-@dataclass(frozen=True, slots=True)
-class BtfTarget:
-    """What a TRACING program attaches to: a BTF id, in a module's BTF when object_descriptor isn't 0."""
+class BtfIds(Protocol):
+    """Finds the BTF id of the kernel function that a TRACING program attaches to."""
 
-    type_id: int
-    object_descriptor: int = 0
-
-
-class BtfTargets(Protocol):
-    """Finds the BTF id of a kernel function or iterator."""
-
-    def attach_target(self, function: str) -> BtfTarget | None: ...
+    def attach_btf_id(self, function: str) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +92,9 @@ def load(
     functions: Mapping[str, bytes],
     *,
     attach_types: Mapping[str, int] | None = None,
-    targets: BtfTargets | None = None,
+    btf: BtfIds | None = None,
 ) -> LoadedPlan:
-    """Creates the plan's maps and loads its programs.
+    """Creates the plan's maps and loads its programs. The names of programs and maps start with "tj_".
 
     attach_types: by program name, for programs that the engine wants to attach in a special way.
     Raises MapError, LoadError, VerifierError.
@@ -122,9 +114,7 @@ def load(
                 map_descriptors=descriptors,
             )
             attach_type = (attach_types or {}).get(program.name, 0)
-            descriptor = _load_program(
-                program, code, license_text=plan.license, attach_type=attach_type, targets=targets
-            )
+            descriptor = _load_program(program, code, license_text=plan.license, attach_type=attach_type, btf=btf)
             loaded._stack.callback(os.close, descriptor)
             loaded.programs.append(LoadedProgram(program, descriptor, attach_type))
     except BaseException:
@@ -152,7 +142,7 @@ def load_program(
     type_: ProgramType,
     license_text: str = "GPL",
     attach_type: int = 0,
-    target: BtfTarget | None = None,
+    attach_btf_id: int = 0,
     functions: tuple[tuple[int, str], ...] = (),
 ) -> int:
     """The descriptor of a loaded program. Raises LoadError or VerifierError."""
@@ -188,8 +178,8 @@ def load_program(
                     0,
                     0,
                     0,
-                    target.type_id if target else 0,
-                    target.object_descriptor if target else 0,
+                    attach_btf_id,
+                    0,
                 ),
             )
 
@@ -236,12 +226,12 @@ def test_run(descriptor: int, context: bytes = b"") -> int:
 
 
 def _load_program(
-    spec: ProgramSpec, code: LinkedCode, *, license_text: str, attach_type: int, targets: BtfTargets | None
+    spec: ProgramSpec, code: LinkedCode, *, license_text: str, attach_type: int, btf: BtfIds | None
 ) -> int:
-    target = None
+    attach_btf_id = None
     if spec.attach_btf_function:
-        target = targets.attach_target(spec.attach_btf_function) if targets else None
-        if target is None:
+        attach_btf_id = btf.attach_btf_id(spec.attach_btf_function) if btf else None
+        if attach_btf_id is None:
             raise UnsupportedError(f"{spec.probe_text}: the kernel's BTF has no {spec.attach_btf_function}")
     return load_program(
         code.code,
@@ -249,7 +239,7 @@ def _load_program(
         type_=spec.type,
         license_text=license_text,
         attach_type=attach_type or default_attach_type(spec),
-        target=target,
+        attach_btf_id=attach_btf_id or 0,
         functions=code.functions,
     )
 

@@ -1,0 +1,139 @@
+"""All probes of a session: attached in order, stopped fast, closed. A new probe type is a provider and a row here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import TracebackType
+
+from tracejob_agent.bpf.loader import AttachType, LoadedPlan, LoadedProgram
+from tracejob_agent.errors import AttachError
+from tracejob_agent.probes import (
+    counters,
+    iterator,
+    kernel_functions,
+    raw_tracepoint,
+    timers,
+    tracepoint,
+    user_functions,
+    watchpoint,
+)
+from tracejob_agent.probes.environment import Attach, Environment
+from tracejob_agent.probes.perf_event import Handle
+from tracelang.plan import Attachment, Plan, ProgramSpec
+
+PROVIDERS: Mapping[str, Attach] = {
+    "tracepoint": tracepoint.attach,
+    "rawtracepoint": raw_tracepoint.attach,
+    "interval": timers.attach,
+    "profile": timers.attach,
+    "software": counters.attach,
+    "hardware": counters.attach,
+    "uprobe": user_functions.attach,
+    "uretprobe": user_functions.attach,
+    "usdt": user_functions.attach,
+    "kprobe": kernel_functions.attach,
+    "kretprobe": kernel_functions.attach,
+    "fentry": kernel_functions.attach_tracing,
+    "fexit": kernel_functions.attach_tracing,
+    "iter": iterator.attach,
+    "watchpoint": watchpoint.attach,
+    "asyncwatchpoint": watchpoint.attach,
+}
+RUN_BY_SESSION = frozenset({"begin", "end", "self", "bench", "test"})
+"""Never attached: the session runs them itself."""
+
+_USER = frozenset({"uprobe", "uretprobe", "usdt"})
+_KERNEL = frozenset({"kprobe", "kretprobe"})
+_CLOSERS = 64
+
+
+def attach_types(plan: Plan, environment: Environment) -> dict[str, int]:
+    """By program name: those that are loaded for one link over many places."""
+    return {spec.name: chosen for spec in plan.programs if (chosen := _attach_type(spec, environment))}
+
+
+def _attach_type(spec: ProgramSpec, environment: Environment) -> int:
+    providers = {item.provider for item in spec.attachments}
+    if providers and providers <= _USER and environment.has_uprobe_multi:
+        return AttachType.UPROBE_MULTI
+    if len(spec.attachments) > 1 and len(providers) == 1 and providers <= _KERNEL and environment.has_kprobe_multi:
+        # A place inside a function takes a probe of its own.
+        return 0 if any(item.location.offset for item in spec.attachments) else AttachType.KPROBE_MULTI
+    return 0
+
+
+@dataclass(slots=True)
+class AttachedProbes:
+    """Everything that is attached. Use as a context manager, or stop() first and close() when there is time."""
+
+    handles: list[Handle] = field(default_factory=list)
+    iterators: list[Handle] = field(default_factory=list)
+
+    def __enter__(self) -> AttachedProbes:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def attach(self, loaded: LoadedPlan, environment: Environment) -> None:
+        """Raises AttachError; what is attached until then goes with close()."""
+        for program in loaded.programs:
+            for provider, attachments in _by_provider(program):
+                attach = PROVIDERS.get(provider)
+                if attach is None:
+                    raise AttachError(f"{program.spec.probe_text}: no way to attach a {provider} probe")
+                for handle in attach(program, attachments, environment):
+                    self.handles.append(handle)
+                    if provider == "iter":
+                        self.iterators.append(handle)
+
+    def stop(self) -> None:
+        """No program fires after this. Without links (old kernels) that takes closing the events too."""
+        _close_all(handle.link if handle.link >= 0 else handle.event for handle in self.handles)
+        left = [item.event for item in self.handles if item.link >= 0 and item.event >= 0]
+        self.handles = [Handle(link=-1, event=event) for event in left]
+        self.iterators = []
+
+    def close(self) -> None:
+        """Nothing is left after this."""
+        self.stop()
+        _close_all(handle.event for handle in self.handles)
+        self.handles = []
+
+
+def _by_provider(program: LoadedProgram) -> Iterable[tuple[str, list[Attachment]]]:
+    groups: dict[str, list[Attachment]] = {}
+    for attachment in program.spec.attachments:
+        if attachment.provider not in RUN_BY_SESSION:
+            groups.setdefault(attachment.provider, []).append(attachment)
+    return groups.items()
+
+
+def _close_all(descriptors: Iterable[int]) -> None:
+    """Many at once: each waits for a grace period of the kernel, and they can wait for the same one."""
+    waiting = [descriptor for descriptor in descriptors if descriptor >= 0]
+    if len(waiting) < 2:
+        for descriptor in waiting:
+            os.close(descriptor)
+        return
+    import threading
+
+    def work() -> None:
+        while True:
+            try:
+                descriptor = waiting.pop()
+            except IndexError:
+                return
+            with suppress(OSError):
+                os.close(descriptor)
+
+    threads = [threading.Thread(target=work) for _ in range(min(_CLOSERS, len(waiting)))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

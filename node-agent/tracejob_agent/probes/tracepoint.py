@@ -1,0 +1,31 @@
+"""tracepoint: the kernel's static events, each a perf event with the number that tracefs gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tracejob_agent.bpf.loader import LoadedProgram
+from tracejob_agent.errors import AttachError
+from tracejob_agent.kernel.tracefs import tracefs_folder
+from tracejob_agent.probes.environment import Environment
+from tracejob_agent.probes.perf_event import EventAttribute, EventType, Handle, attach_event
+from tracelang.facts import Location
+from tracelang.plan import Attachment
+
+
+def attach(program: LoadedProgram, attachments: Sequence[Attachment], environment: Environment) -> Iterator[Handle]:
+    """One perf event each. It sits on one CPU and fires on all: the kernel keeps programs per tracepoint."""
+    for attachment in attachments:
+        location = attachment.location
+        try:
+            attribute = EventAttribute(EventType.TRACEPOINT, _event_number(location))
+            yield attach_event(program, attribute, cookie=attachment.cookie, cpu=environment.cpus[0])
+        except (OSError, ValueError) as error:
+            raise AttachError(f"{location.name} can't be attached: {error}") from error
+
+
+def _event_number(location: Location) -> int:
+    folder = tracefs_folder()
+    if folder is None:
+        raise AttachError(f"{location.name} can't be attached: tracefs isn't mounted and can't be")
+    return int((folder / "events" / location.target / location.function / "id").read_text())

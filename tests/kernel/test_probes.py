@@ -1,0 +1,176 @@
+"""Each provider on this kernel: attached, it counts exactly; stopped, it doesn't fire; closed, nothing is left."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from kernel.plans import HITS, attachment, compiled, plan, program
+from tracejob_agent.bpf.loader import LoadedPlan, load
+from tracejob_agent.bpf.maps import sum_of_cpus
+from tracejob_agent.errors import AttachError
+from tracejob_agent.probes.attach import AttachedProbes, attach_types
+from tracejob_agent.probes.environment import Environment
+from tracelang.plan import Attachment, Plan, ProgramType
+
+pytestmark = pytest.mark.usefixtures("nothing_left")
+
+BY_COOKIE = """
+PROGRAM(tj_mine)(void *ctx) {
+  if (bpf_get_current_pid_tgid() >> 32 == %d) count(bpf_get_attach_cookie(ctx));
+  return 0;
+}
+PROGRAM(tj_any)(void *ctx) { count(bpf_get_attach_cookie(ctx)); return 0; }
+PROGRAM(tj_raw)(void *ctx) {
+  if (bpf_get_current_pid_tgid() >> 32 == %d) count(77);
+  return 0;
+}
+"""
+LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
+
+
+@pytest.fixture(scope="module")
+def functions() -> dict[str, bytes]:
+    return compiled(BY_COOKIE % (os.getpid(), os.getpid()), "tj_mine", "tj_any", "tj_raw")
+
+
+def hits(loaded: LoadedPlan, key: int) -> int:
+    values = loaded.maps[HITS].lookup(key.to_bytes(8, "little"))
+    return sum_of_cpus(values) if values else 0
+
+
+def run(plan_: Plan, functions: dict[str, bytes], *, environment: Environment) -> tuple[LoadedPlan, AttachedProbes]:
+    loaded = load(plan_, functions, attach_types=attach_types(plan_, environment))
+    probes = AttachedProbes()
+    try:
+        probes.attach(loaded, environment)
+    except AttachError:
+        probes.close()
+        loaded.close()
+        raise
+    return loaded, probes
+
+
+def mine(type_: ProgramType, *attachments: Attachment, function: str = "tj_mine") -> Plan:
+    return plan(program(function, type_, *attachments))
+
+
+def file_offset(library: str, symbol: str) -> int:
+    """Of a function in a shared library whose first segment is loaded at its own file offset."""
+    text = subprocess.run(["readelf", "-Ws", "--dyn-syms", library], capture_output=True, text=True, check=True).stdout
+    match = re.search(rf"^\s*\d+: ([0-9a-f]+)\s+\d+ FUNC.* {symbol}(@|$)", text, re.MULTILINE)
+    assert match
+    return int(match[1], 16)
+
+
+def test_a_tracepoint_counts_every_call_and_gives_each_place_its_cookie(functions: dict[str, bytes]) -> None:
+    places = (
+        attachment("tracepoint", target="syscalls", function="sys_enter_getpgid", cookie=5),
+        attachment("tracepoint", target="syscalls", function="sys_exit_getpgid", cookie=6),
+    )
+    loaded, probes = run(mine(ProgramType.TRACEPOINT, *places), functions, environment=Environment())
+    with loaded, probes:
+        for _ in range(1234):
+            os.getpgid(0)
+        probes.stop()
+        os.getpgid(0)
+        assert (hits(loaded, 5), hits(loaded, 6)) == (1234, 1234)
+
+
+def test_a_raw_tracepoint_counts(functions: dict[str, bytes]) -> None:
+    place = attachment("rawtracepoint", function="sys_enter")
+    loaded, probes = run(
+        mine(ProgramType.RAW_TRACEPOINT, place, function="tj_raw"), functions, environment=Environment()
+    )
+    with loaded, probes:
+        for _ in range(100):
+            os.getpgid(0)
+        probes.stop()
+        assert hits(loaded, 77) >= 100
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["one link for all", "a perf event each"])
+def test_user_functions_count_with_their_cookies(functions: dict[str, bytes], together: bool) -> None:
+    environment = Environment()
+    if together and not environment.has_uprobe_multi:
+        pytest.skip("this kernel has no links over many user functions")
+    environment.__dict__["has_uprobe_multi"] = together
+    places = (
+        attachment("uprobe", target=LIBC, function="getpgid", cookie=1, file_offset=file_offset(LIBC, "getpgid")),
+        attachment("uprobe", target=LIBC, function="labs", cookie=2, file_offset=file_offset(LIBC, "labs")),
+        attachment("uretprobe", target=LIBC, function="labs", cookie=3, file_offset=file_offset(LIBC, "labs")),
+    )
+    libc = ctypes.CDLL(LIBC)
+    loaded, probes = run(mine(ProgramType.KPROBE, *places), functions, environment=environment)
+    with loaded, probes:
+        for _ in range(50):
+            libc.labs(-1)
+        libc.getpgid(0)
+        probes.stop()
+        libc.labs(-1)
+        assert [hits(loaded, cookie) for cookie in (1, 2, 3)] == [1, 50, 50]
+
+
+def test_a_uprobe_for_one_process_leaves_others_alone(functions: dict[str, bytes]) -> None:
+    place = attachment("uprobe", target=LIBC, function="labs", cookie=2, file_offset=file_offset(LIBC, "labs"))
+    script = f"import ctypes; [ctypes.CDLL('{LIBC}').labs(1) for _ in range(20)]"
+    plan_ = mine(ProgramType.KPROBE, place, function="tj_any")
+    loaded, probes = run(plan_, functions, environment=Environment(pids=(os.getpid(),)))
+    with loaded, probes:
+        subprocess.run(["/usr/bin/python3", "-S", "-c", script], check=True)
+        assert hits(loaded, 2) == 0
+        ctypes.CDLL(LIBC).labs(1)
+        assert hits(loaded, 2) == 1
+
+
+def test_interval_ticks_on_one_cpu_and_profile_on_each(functions: dict[str, bytes]) -> None:
+    places = (
+        attachment("interval", function="ms:20", cookie=1, period=20_000_000),
+        attachment("profile", function="hz:50", cookie=2, frequency=50),
+    )
+    environment = Environment()
+    plan_ = mine(ProgramType.PERF_EVENT, *places, function="tj_any")
+    loaded, probes = run(plan_, functions, environment=environment)
+    with loaded, probes:
+        time.sleep(0.5)
+        probes.stop()
+        ticks = hits(loaded, 1)
+        assert 10 <= ticks <= 30
+        assert hits(loaded, 2) >= ticks * len(environment.cpus) * 0.5
+        time.sleep(0.1)
+        assert hits(loaded, 1) == ticks
+
+
+def test_a_software_event_counts_page_faults(functions: dict[str, bytes]) -> None:
+    place = attachment("software", function="page-faults", cookie=4, event=2, period=1)
+    loaded, probes = run(mine(ProgramType.PERF_EVENT, place), functions, environment=Environment())
+    with loaded, probes:
+        with mmap.mmap(-1, 4096 * 200) as memory:
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+            for page in range(200):
+                memory[page * 4096] = 1
+        probes.stop()
+        assert hits(loaded, 4) >= 200
+
+
+def test_a_probe_that_cannot_be_attached_says_which_and_why(functions: dict[str, bytes]) -> None:
+    place = attachment("uprobe", target="/no/such/file", function="f", file_offset=16)
+    with pytest.raises(AttachError, match=r"uprobe:/no/such/file:f can't be attached: No such file"):
+        run(mine(ProgramType.KPROBE, place), functions, environment=Environment())
+
+
+def test_stopping_sixty_tracepoints_takes_less_than_a_second(functions: dict[str, bytes]) -> None:
+    names = sorted(path.name for path in Path("/sys/kernel/tracing/events/syscalls").glob("sys_enter_*"))[:60]
+    places = [attachment("tracepoint", target="syscalls", function=name, cookie=9) for name in names]
+    loaded, probes = run(mine(ProgramType.TRACEPOINT, *places), functions, environment=Environment())
+    with loaded, probes:
+        start = time.monotonic()
+        probes.stop()
+        assert time.monotonic() - start < 1
