@@ -10,7 +10,7 @@ from typing import Final
 
 from kindcluster import versions
 from kindcluster.docker_host import docker
-from kindcluster.steps import cached, digest, run
+from kindcluster.steps import HERE, cached, digest, run
 
 # What Debian's own slim images leave out too. Copyright files stay: licences ask for them.
 SLIM: Final = [
@@ -28,7 +28,7 @@ SLIM: Final = [
 
 def ensure() -> str:
     """The image's name; built and imported when it is missing."""
-    key = digest(versions.DEBIAN, versions.MIRROR, *SLIM)
+    key = digest(versions.DEBIAN, versions.MIRROR, HERE / "base_image.py")
     name = f"tracejob/debian-slim:{key}"
     if not docker("images", "-q", name).strip():
         archive = cached("debian-slim", key=key, build=lambda into: bootstrap(into / "base.tar")) / "base.tar"
@@ -39,7 +39,8 @@ def ensure() -> str:
 def bootstrap(target: Path, *packages: str, sources: str = "") -> None:
     """A root file system (folder or .tar by its name) with these packages on top of the smallest that apt works in."""
     sources = sources or debian_sources()
-    include = [f"--include={','.join(packages)}"] if packages else []
+    # The root is merged from the start; without usr-is-merged apt would take usrmerge, and with it 50 MB of Perl.
+    include = [f"--include={','.join(('usr-is-merged', *packages))}"]
     # Our own sources only: a machine's third-party lists may be out of reach, and have no place in an image.
     run(["mmdebstrap", "--variant=minbase", "--quiet", *SLIM, *include, versions.DEBIAN, target, "-"], stdin=sources)
 

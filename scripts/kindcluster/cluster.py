@@ -120,7 +120,8 @@ def _route_between_nodes() -> None:
 
 
 def _allow_pods_on_control_plane() -> None:
-    kubectl("taint", "nodes", "--all", "node-role.kubernetes.io/control-plane:NoSchedule-", "--overwrite")
+    role = "node-role.kubernetes.io/control-plane"
+    kubectl("taint", "nodes", "-l", role, f"{role}:NoSchedule-")
 
 
 def _on_all_nodes(image: str) -> bool:

@@ -36,7 +36,7 @@ def ensure() -> str:
     if not docker("images", "-q", name).strip():
         archive = cached("kind-node", key=key, build=_build) / "node.tar"
         entry = '["/usr/local/bin/entrypoint","/sbin/init"]'
-        changes = [f"ENTRYPOINT {entry}", "ENV container=docker", "STOPSIGNAL SIGRTMIN+3"]
+        changes = [f"ENTRYPOINT {entry}", "ENV container=docker"]
         docker("import", *(part for change in changes for part in ("-c", change)), archive, name)
     return name
 
