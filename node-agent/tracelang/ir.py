@@ -13,7 +13,7 @@ from enum import Enum
 
 from tracelang.facts import UsdtArgument
 from tracelang.plan import Attachment, BpfMapKind, EventSpec, ProgramType, ScalarMerge
-from tracelang.source import Span
+from tracelang.source import Source, Span
 from tracelang.types import AddressSpace, AggregateType, Type
 
 
@@ -527,3 +527,4 @@ class TypedProgram:
     probe_names: tuple[str, ...]
     config: dict[str, int | str | bool]
     license: str = "GPL"
+    sources: tuple[Source, ...] = ()  # what spans point into: for the comments in the C and the line map

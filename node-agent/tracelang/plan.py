@@ -77,6 +77,15 @@ class MapRole:
     SCRATCH = "scratch"  # PERCPU_ARRAY: big values of programs
     STACKS = "stacks"  # STACK_TRACE
     RANDOM = "random"  # other helper state
+    CONSTANTS = "constants"  # ARRAY of u64: numbers that the engine writes before the start, see Constant
+    RATE = "rate"  # ARRAY, one entry {u64 second, u64 events}: state of the rate limit
+
+
+class Constant:
+    """Slots of the CONSTANTS map: what the byte code must not hold, so that it can be cached."""
+
+    START = 0  # boot-clock nanoseconds at the session's start
+    SW_TAI_OFFSET = 1  # nanoseconds to add to the boot clock for nsecs(sw_tai)
 
 
 class Counter:

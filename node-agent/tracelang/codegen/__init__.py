@@ -1,0 +1,38 @@
+"""The code generator: the typed tree in, a Plan out (C text, maps, programs, events).
+
+`generate` is the only entry. Nothing of the program's text becomes C: names are the generator's own, strings are stored
+as numbers, the source line stands in comments that `values.comment` made harmless.
+"""
+
+from __future__ import annotations
+
+from tracelang import ir
+from tracelang.codegen.module import Module
+from tracelang.codegen.programs import spec_of, write_program
+from tracelang.codegen.render import render
+from tracelang.codegen.values import CodegenError
+from tracelang.facts import Facts
+from tracelang.plan import CompileOptions, MapRole, Plan
+
+__all__ = ["CodegenError", "generate"]
+
+
+def generate(typed: ir.TypedProgram, options: CompileOptions, facts: Facts) -> Plan:
+    """Raises CodegenError when the program needs what this kernel or this generator doesn't have."""
+    module = Module(typed, options, facts)
+    module.role_macro(MapRole.EVENTS)
+    module.role_macro(MapRole.COUNTERS)
+    programs = [write_program(module, probe, slot=slot) for slot, probe in enumerate(typed.probes)]
+    if any(program.uses_scratch for program in programs):
+        module.scratch_macro()
+    text, line_map = render(module, programs)
+    return Plan(
+        c_source=text,
+        license=typed.license,
+        maps=tuple(module.maps),
+        programs=tuple(spec_of(program) for program in programs),
+        events=typed.events,
+        probe_names=typed.probe_names,
+        config=typed.config,
+        line_map=line_map,
+    )

@@ -1,0 +1,87 @@
+"""One typed probe in, one BPF program out: the function, its callbacks and its ProgramSpec.
+
+The order inside: scope, hit counter, the user's predicate, the body.
+"""
+
+from __future__ import annotations
+
+from tracelang import ir
+from tracelang.codegen import expressions, loops, scope, statements, subprograms
+from tracelang.codegen.locals import declare_locals
+from tracelang.codegen.module import Module
+from tracelang.codegen.values import comment
+from tracelang.codegen.writer import FunctionText, Line, ProgramState, StructText, Writer, scratch_lookup
+from tracelang.plan import Counter, MapRole, ProgramSpec, ProgramType
+
+UNCOUNTED = frozenset({"begin", "end", "self", "bench", "test"})
+"""Providers whose programs run once: nobody asks how often."""
+
+
+def write_program(module: Module, probe: ir.TypedProbe, *, slot: int) -> ProgramState:
+    """Writes the probe's functions into a ProgramState, the program itself last."""
+    program = ProgramState(probe=probe, slot=slot)
+    writer = Writer(module=module, program=program, locals=probe.locals, leave=f"return {result_of(probe.type)};")
+    if loops.needs_frame((probe.predicate, probe.body)):
+        writer.frame = "frame->"
+        writer.frame_struct = f"{probe.function}_frame"
+    with writer.at(probe.span):
+        # Functions of the program first, so that their buffers are out of the way of the program's own.
+        subprograms.write_called(writer, (probe.predicate, probe.body))
+        if probe.scoped:
+            scope.guard(writer)
+        with writer.capture() as body:
+            for text in scratch_lookup(writer, missing=writer.leave):
+                writer.emit(text)
+            _count_hit(writer)
+            declare_locals(writer)
+            if probe.predicate is not None:
+                with writer.buffers():
+                    writer.emit(f"if (!({expressions.condition(writer, probe.predicate)})) {writer.leave}")
+            statements.write_all(writer, probe.body)
+            writer.emit(writer.leave)
+        writer.lines.extend(body)
+    if writer.frame:
+        program.structs.append(StructText(writer.frame_struct, tuple(writer.frame_members)))
+    program.functions.append(
+        FunctionText(
+            name=probe.function,
+            head=f"int {probe.function}(void *ctx)",
+            comment=comment(probe.text),
+            lines=tuple(writer.lines),
+        )
+    )
+    return program
+
+
+def result_of(type_: ProgramType) -> int:
+    """What a program returns. 1 for tracepoints: 0 would hide the event from other users of perf on this machine."""
+    return 1 if type_ is ProgramType.TRACEPOINT else 0
+
+
+def spec_of(program: ProgramState) -> ProgramSpec:
+    probe = program.probe
+    return ProgramSpec(
+        name=probe.function[:15] if probe.function.startswith("tj_") else f"tj_{probe.function}"[:15],
+        function=probe.function,
+        type=probe.type,
+        attachments=probe.attachments,
+        callbacks=tuple(program.callbacks),
+        kfuncs=tuple(program.kfuncs),
+        probe_text=probe.text,
+        probe_index=probe.index,
+        attach_btf_function=probe.attach_btf_function,
+    )
+
+
+def _count_hit(writer: Writer) -> None:
+    probe = writer.program.probe
+    if not writer.module.options.count_hits or all(item.provider in UNCOUNTED for item in probe.attachments):
+        return
+    writer.module.role_macro(MapRole.COUNTERS)
+    writer.emit(f"{writer.module.need('count')}({Counter.FIRST_PROBE + writer.program.slot});")
+
+
+def marked_line(line: Line, position: tuple[int, int] | None) -> str:
+    """A line with its place in the program behind a mark that `render` takes off again."""
+    text = "  " * line.depth + line.text
+    return text if position is None else f"{text}\x01{position[0]}:{position[1]}"

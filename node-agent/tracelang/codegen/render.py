@@ -1,0 +1,110 @@
+"""The C file: sections in order, laid out by a template, and the map from its lines to the program's.
+
+Comes in: what `programs` wrote; goes out: the text and {C line: (line, column)}.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import jinja2
+
+from tracelang.codegen import events
+from tracelang.codegen.module import Module
+from tracelang.codegen.programs import marked_line
+from tracelang.codegen.values import comment
+from tracelang.codegen.writer import SCRATCH_MARK, FunctionText, ProgramState, StructText
+from tracelang.plan import MapSpec
+from tracelang.types import align_up
+
+MARK = "\x01"
+
+RUNTIME_NEEDS = {"signed_modulo": ("signed_divide",)}
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("tracelang.codegen", "templates"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # C, not HTML; every value is made by the generator
+    )
+
+
+def render(module: Module, programs: list[ProgramState]) -> tuple[str, dict[int, tuple[int, int]]]:
+    size = max((_scratch_size(program) for program in programs if program.uses_scratch), default=0)
+    if size:
+        module.add_scratch(programs=len(programs), size=size)
+    runtime = set(module.runtime)
+    for piece in module.runtime:
+        runtime.update(RUNTIME_NEEDS.get(piece, ()))
+    text = (
+        _environment()
+        .get_template("program.c.j2")
+        .render(
+            maps=[(module.macros[spec.index], spec.index, _describe(spec)) for spec in module.maps],
+            events=[StructText(f"event_{spec.id}", events.struct_members(spec)) for spec in module.typed.events],
+            programs=[_layout(module, program) for program in programs],
+            runtime=runtime,
+            scope_slots=module.options.scope.slots,
+            events_per_second=module.options.events_per_second,
+        )
+    )
+    return _take_marks(text)
+
+
+def _describe(spec: MapSpec) -> str:
+    return comment(f"@{spec.user.name}" if spec.user is not None else spec.name)
+
+
+def _scratch_size(program: ProgramState) -> int:
+    members = sum(size for _, size in program.scratch_locals)
+    return members + program.zeros + align_up(program.arena_peak, 8)
+
+
+def _layout(module: Module, program: ProgramState) -> dict[str, object]:
+    structs = list(program.structs)
+    if program.uses_scratch:
+        members = [f"u8 {name}[{size}]" for name, size in program.scratch_locals]
+        if program.zeros:
+            members.append(f"u8 zeros[{program.zeros}]")
+        if program.arena_peak:
+            members.append(f"u8 temporary[{align_up(program.arena_peak, 8)}]")
+        structs.append(StructText(f"{program.probe.function}_scratch", tuple(members)))
+    return {
+        "structs": structs,
+        "functions": [_function(module, function, scratch=program.uses_scratch) for function in program.functions],
+    }
+
+
+def _function(module: Module, function: FunctionText, *, scratch: bool) -> dict[str, object]:
+    lines = []
+    for line in function.lines:
+        text = marked_line(line, module.position(line.span))
+        if SCRATCH_MARK in text:
+            if not scratch:
+                continue
+            text = text.replace(SCRATCH_MARK, "")
+        lines.append(text)
+    return {
+        "name": function.name,
+        "head": function.head,
+        "comment": function.comment,
+        "inlined": function.inlined,
+        "lines": lines,
+    }
+
+
+def _take_marks(text: str) -> tuple[str, dict[int, tuple[int, int]]]:
+    positions: dict[int, tuple[int, int]] = {}
+    plain = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        content, mark, where = line.partition(MARK)
+        if mark:
+            row, column = where.split(":")
+            positions[number] = (int(row), int(column))
+        plain.append(content)
+    return "\n".join(plain), positions
