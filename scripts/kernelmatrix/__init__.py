@@ -1,0 +1,1 @@
+"""Boots Debian kernels in QEMU and runs commands of this checkout there."""

@@ -1,0 +1,79 @@
+"""Debian's cloud kernels, by version: which suite has one, and its files out of the package.
+
+In: a version ("6.1"). Out: a folder with `vmlinuz` and `modules/`, from the mirror that this machine's apt uses.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from kindcluster.steps import StepFailed, cached, digest, run
+
+SUITES: Final = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", "7.2": "sid"}
+KEYRING: Final = "/usr/share/keyrings/debian-archive-keyring.gpg"
+
+# What a root disk needs, in the order that they load; a name that a kernel has built in is passed over.
+MODULES: Final = (
+    "virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_mmio", "virtio_blk",
+    "crc16", "crc32c_generic", "libcrc32c", "crc32c-cryptoapi", "mbcache", "jbd2", "ext4",
+)  # fmt: skip
+
+
+def kernel(version: str) -> Path:
+    """The unpacked kernel package of that version."""
+    suite = SUITES[version]
+    return cached(f"kernel-{version}", key=digest(version, suite), build=lambda into: _fetch(suite, into))
+
+
+def mirror() -> str:
+    """The archive that apt on this machine reads."""
+    for line in run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)"]).splitlines():
+        uri, _, label = line.partition(" ")
+        if label == "Debian":
+            return uri
+    raise StepFailed("apt on this machine knows no Debian archive; run apt-get update")
+
+
+def _fetch(suite: str, into: Path) -> None:
+    apt = _apt_options(suite, into / "apt")
+    run(["apt-get", *apt, "update"])
+    package = _concrete(run(["apt-cache", *apt, "depends", "linux-image-cloud-amd64"]), suite)
+    run(["apt-get", *apt, "download", package], cwd=into)
+    archive = next(into.glob("linux-image-*.deb"))
+    run(["dpkg-deb", "-x", archive, into / "root"])
+    (image,) = (into / "root/boot").glob("vmlinuz-*")
+    image.rename(into / "vmlinuz")
+    modules = next(path for path in (into / "root").rglob("modules") if path.parent.name == "lib")
+    shutil.move(modules, into / "modules")
+    for leftover in (into / "root", into / "apt"):
+        shutil.rmtree(leftover)
+    archive.unlink()
+
+
+def _concrete(depends: str, suite: str) -> str:
+    """The package that the meta package stands for; some suites name a small helper package beside it."""
+    for line in depends.splitlines():
+        kind, _, name = line.strip().partition(": ")
+        if kind == "Depends" and name.startswith("linux-image-"):
+            return name
+    raise StepFailed(f"linux-image-cloud-amd64 of {suite} depends on no kernel:\n{depends}")
+
+
+def _apt_options(suite: str, folder: Path) -> list[str]:
+    """A private apt, so that the machine's own lists and choices stay as they are."""
+    for name in ("lists/partial", "cache/archives/partial"):
+        (folder / name).mkdir(parents=True)
+    sources = folder / "sources.list"
+    sources.write_text(f"deb [signed-by={KEYRING}] {mirror()} {suite} main\n")
+    settings = {
+        "Dir::Etc::sourcelist": sources,
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::State::lists": folder / "lists",
+        "Dir::Cache": folder / "cache",
+        "APT::Sandbox::User": "root",
+        # A mirror may lag behind: the signature counts, its date doesn't.
+        "Acquire::Check-Valid-Until": "false",
+    }
+    return [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
