@@ -1,0 +1,95 @@
+"""A map of the program as its owner sees it: raw entries in, keys and merged values in printing order out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tracejob_agent.output.decode import Buffer, Decoder, Value, decoder
+from tracejob_agent.output.merge import Average, Merged, merge
+from tracejob_agent.output.names import Names
+from tracejob_agent.output.tseries import TimeSeries, merge_time_series
+from tracelang.plan import UserMap
+from tracelang.types import (
+    AggregateType,
+    Aggregation,
+    BoolType,
+    EnumType,
+    IntType,
+    StringType,
+    TupleType,
+    Type,
+)
+
+RawEntries = list[tuple[bytes, list[Buffer]]]
+"""What a map holds: (key, one value for each CPU; one value in all for plain maps)."""
+
+Shown = Value | Merged | TimeSeries
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """key: () of a map without keys."""
+
+    key: Value
+    value: Any  # of the map's type: see `merge` for aggregations, `decode` for the rest
+
+
+class MapReader:
+    """Decodes the entries of one map; made once, used at each print."""
+
+    def __init__(self, user: UserMap, names: Names) -> None:
+        self.user = user
+        self._read_key: Decoder | None = decoder(user.key, names.layouts) if user.key else None
+        self._aggregate = user.value if isinstance(user.value, AggregateType) else None
+        self._read_value = decoder(user.value, names.layouts)
+
+    def entries(self, raw: RawEntries, *, keep_zero: bool = True) -> list[Entry]:
+        """In printing order. keep_zero: whether a sum of zero in a map without keys counts as something."""
+        found = []
+        for key, copies in raw:
+            value = self._value(copies)
+            if value is None:
+                continue
+            if not keep_zero and self._read_key is None and value == 0 and self._aggregate:
+                continue
+            found.append(Entry(self._read_key(key, 0) if self._read_key else (), value))
+        if self._read_key is not None:
+            found.sort(key=lambda entry: sort_rank(self.user.value, entry.value))
+            if self._is_sorted_by_key():
+                found.sort(key=lambda entry: key_rank(self.user.key, entry.key))
+        return found
+
+    def _value(self, copies: list[Buffer]) -> Shown:
+        if self._aggregate is None:
+            return self._read_value(copies[0], 0)
+        if self._aggregate.kind is Aggregation.TSERIES:
+            return merge_time_series(self._aggregate, copies)
+        return merge(self._aggregate, copies)
+
+    def _is_sorted_by_key(self) -> bool:
+        return not isinstance(self.user.value, AggregateType | IntType) or (
+            isinstance(self.user.value, AggregateType) and self.user.value.kind is Aggregation.TSERIES
+        )
+
+
+def sort_rank(type_: Type, value: Any) -> int:
+    """Where an entry stands by its value, ascending."""
+    match value:
+        case Average():
+            return value.mean
+        case list() if isinstance(type_, AggregateType):
+            return sum(value)
+        case int():
+            return value
+    return 0
+
+
+def key_rank(type_: Type | None, key: Any) -> tuple[Any, ...]:
+    """Where an entry stands by its key: numbers by size, text by its bytes, the parts of a tuple in turn."""
+    match type_:
+        case TupleType(elements=elements):
+            return tuple(part for item, value in zip(elements, key, strict=True) for part in key_rank(item, value))
+        case IntType() | StringType() | BoolType() | EnumType():
+            return (key,)
+    return (0,)

@@ -1,0 +1,56 @@
+"""Time series: the intervals of a `tseries()` value, folded over CPUs and drawn as upstream draws them."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from tracejob_agent.output.decode import Buffer
+from tracelang.types import AggregateType, Aggregation
+
+_SLOT = struct.Struct("<qQQ")
+_SLOT_UNSIGNED = struct.Struct("<QQQ")
+_WIDTH = 52
+
+
+@dataclass(frozen=True, slots=True)
+class TimeSeries:
+    """points: (epoch, value): the epoch counts intervals of the boot clock."""
+
+    interval: int
+    points: tuple[tuple[int, int], ...]
+
+
+def merge_time_series(type_: AggregateType, copies: list[Buffer]) -> TimeSeries | None:
+    """Slots of all CPUs ({value, meta, epoch}) by epoch; None when nothing was recorded.
+
+    meta: how many values avg() has seen; a stamp for the last value; whether the slot is set for the others.
+    """
+    interval, slots = type_.parameters[0], type_.parameters[1]
+    layout = _SLOT if type_.signed else _SLOT_UNSIGNED
+    by_epoch: dict[int, list[tuple[int, int]]] = {}
+    for copy in copies:
+        for index in range(slots):
+            value, meta, epoch = layout.unpack_from(copy, index * layout.size)
+            if meta:
+                by_epoch.setdefault(epoch, []).append((value, meta))
+    if not by_epoch:
+        return None
+    newest = max(by_epoch)
+    points = [(epoch, _fold(type_.inner, items)) for epoch, items in sorted(by_epoch.items()) if epoch > newest - slots]
+    return TimeSeries(interval, tuple(points))
+
+
+def _fold(inner: Aggregation | None, items: list[tuple[int, int]]) -> int:
+    values = [value for value, _ in items]
+    match inner:
+        case Aggregation.MIN:
+            return min(values)
+        case Aggregation.MAX:
+            return max(values)
+        case Aggregation.AVG:
+            total, count = sum(values), sum(meta for _, meta in items)
+            return abs(total) // count * (1 if total >= 0 else -1)
+        case Aggregation.SUM | Aggregation.COUNT:
+            return sum(values)
+    return max(items, key=lambda item: item[1])[0]  # the latest
