@@ -156,6 +156,8 @@ class Cast(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Sizeof(Expression):
+    """`sizeof(x)`. A lone name (`sizeof(foo_t)`) is an Identifier here: it may be a typedef."""
+
     operand: TypeName | Expression
 
 
@@ -169,7 +171,10 @@ class Offsetof(Expression):
 
 @dataclass(frozen=True, slots=True)
 class Ternary(Expression):
-    """`condition ? then : otherwise`; `then` None is the short form `a ?: b`."""
+    """`condition ? then : otherwise`; `then` None is the short form `a ?: b`.
+
+    Also an `if` used as a value, whose branches are BlockExpressions.
+    """
 
     condition: Expression
     then: Expression | None
@@ -220,7 +225,7 @@ class TypeName(Node):
     dimensions: tuple[int | None, ...] = ()
     parameter: int | None = None
     elements: tuple[TypeName, ...] = ()  # of a tuple type
-    of: Expression | None = None  # typeof(of)
+    of: Expression | None = None  # typeof(of): name is "typeof"; a tuple type's name is "tuple"
 
 
 # --- statements ------------------------------------------------------------------------------------------------
@@ -240,7 +245,7 @@ class ExpressionStatement(Statement):
 class Assign(Statement):
     """`target op= value`; `operator` is "" for plain `=` or the arithmetic operator of a compound assignment.
 
-    target: Variable, Map, or (with unsafe) a FieldAccess/Unary('*') to write through.
+    target: Variable or Map; the parser refuses anything else, as upstream does.
     """
 
     target: Expression
@@ -424,8 +429,11 @@ class CInclude(Node):
 
 @dataclass(frozen=True, slots=True)
 class CDefine(Node):
+    """`#define NAME text`, or with `parameters` `#define NAME(a, b) text`."""
+
     name: str
     text: str
+    parameters: tuple[str, ...] | None = None
 
 
 CDefinition = CStruct | CEnum | CTypedef | CInclude | CDefine
