@@ -75,7 +75,8 @@ def run(version: str, command: str, *, timeout: float, extra: list[Path]) -> int
 
 def _qemu(kernel: Path, root: Path, checkout: Path) -> list[str]:
     arguments = [
-        "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "3G", "-nographic", "-no-reboot",
+        "qemu-system-x86_64", "-machine", "q35,accel=tcg", "-cpu", "max", "-smp", "2", "-m", "3G",
+        "-nographic", "-no-reboot",
         "-kernel", str(kernel / "vmlinuz"), "-initrd", str(disks.initramfs(kernel)),
         "-append", "console=ttyS0 quiet panic=-1 mitigations=off",
     ]  # fmt: skip

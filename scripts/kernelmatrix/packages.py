@@ -16,8 +16,8 @@ KEYRING: Final = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 # What a root disk needs, in the order that they load; a name that a kernel has built in is passed over.
 MODULES: Final = (
-    "virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_mmio", "virtio_blk",
-    "crc16", "crc32c_generic", "libcrc32c", "crc32c-cryptoapi", "mbcache", "jbd2", "ext4",
+    "virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_mmio",
+    "virtio_blk", "crc16", "crc32c_generic", "libcrc32c", "crc32c-cryptoapi", "mbcache", "jbd2", "ext4",
 )  # fmt: skip
 
 
