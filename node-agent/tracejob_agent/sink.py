@@ -99,8 +99,8 @@ class SessionView(Protocol):
     def read_map(self, name: str) -> list[RawEntry]:
         """Of the program's map, by name without the at sign. KeyError without such a map."""
 
-    def read_stack(self, key: int) -> bytes:
-        """Addresses of a stack (u64 each, zero filled), by its id; empty when it wasn't kept."""
+    def read_stack(self, key: int, depth: int) -> bytes:
+        """Addresses of a stack (u64 each, zero filled), by its id and StackType.depth; empty when it wasn't kept."""
 
 
 class Sink(Protocol):

@@ -117,3 +117,21 @@ def evaluated(
     typed = program(begin(*before, set_map("r", value), locals=locals), scalar_map("r"), *maps)
     with ran(typed) as live:
         return result(live)
+
+
+def evaluated_all(
+    exprs: list[ir.Expr],
+    *maps: ir.TypedMap,
+    before: Iterable[ir.Stmt] = (),
+    locals: Iterable[ir.LocalVariable] = (),
+    options: CompileOptions | None = None,
+) -> list[int]:
+    """Several scalar expressions in one program, one after the other; their values as s64."""
+    stores = [
+        set_map("all", expr if expr.type == S64 else ir.Convert(AT, S64, expr), number(position))
+        for position, expr in enumerate(exprs)
+    ]
+    typed = program(begin(*before, *stores, locals=locals), keyed_map("all", S64), *maps)
+    with ran(typed, options) as live:
+        found = {struct.unpack("<q", key)[0]: struct.unpack("<q", values[0])[0] for key, values in live.by_name("all").entries()}
+    return [found[position] for position in range(len(exprs))]

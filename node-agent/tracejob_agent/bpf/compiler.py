@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import NoReturn
 
 from tracejob_agent.bpf.header_tree import header_tree
+from tracejob_agent.bpf.packing import pack, unpack
 from tracejob_agent.errors import CompileFault
 
 TIME_LIMIT = 120.0
@@ -86,7 +87,7 @@ class CompilerChild:
                 break
             answer += chunk
         if answer[:1] == b"\1":
-            return _unpack(memoryview(answer)[1:])
+            return unpack(memoryview(answer)[1:])
         if answer[:1] == b"\0":
             raise CompileFault("the generated C text doesn't compile", log=self._log())
         raise CompileFault(f"the compiler died ({self._end()})", log=self._log())
@@ -139,7 +140,7 @@ def _serve(folder: Path, *, parent: int, request: int, answer: int, messages: in
         (size,) = struct.unpack("<I", _read_exactly(request, 4))
         names, _, source = _read_exactly(request, size).partition(b"\0")
         functions = bcc.compile(_main_file(names.split(b"\n"), source), _FLAGS)
-        _write_all(answer, b"\0" if functions is None else b"\1" + _pack(functions))
+        _write_all(answer, b"\0" if functions is None else b"\1" + pack(functions))
         os._exit(0)
     except BaseException:
         import traceback
@@ -172,25 +173,6 @@ def _hide_kallsyms(stand_in: Path) -> None:
     libc = ctypes.CDLL(None)
     if libc.unshare(_CLONE_NEWNS) == 0 and libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None) == 0:
         libc.mount(bytes(stand_in), b"/proc/kallsyms", None, _MS_BIND, None)
-
-
-def _pack(functions: dict[str, bytes]) -> bytes:
-    parts = []
-    for name, code in functions.items():
-        encoded = name.encode()
-        parts.append(struct.pack("<II", len(encoded), len(code)) + encoded + code)
-    return b"".join(parts)
-
-
-def _unpack(data: memoryview) -> dict[str, bytes]:
-    functions = {}
-    position = 0
-    while position < len(data):
-        name_size, code_size = struct.unpack_from("<II", data, position)
-        name_end = position + 8 + name_size
-        position = name_end + code_size
-        functions[bytes(data[name_end - name_size : name_end]).decode()] = bytes(data[name_end:position])
-    return functions
 
 
 def _read_exactly(descriptor: int, size: int) -> bytes:

@@ -50,6 +50,20 @@ class RingBuffer:
         produced: int = _U64.unpack_from(self._positions, 0)[0]
         return int(produced - self._position)
 
+    def peek(self) -> list[int]:
+        """The ids of the events that wait, without taking them."""
+        ids = []
+        position, produced = self._position, self._position + self.pending()
+        while position < produced:
+            start = position & self._mask
+            length: int = _U32.unpack_from(self._data, start)[0]
+            if length & BUSY:
+                break
+            position += ((length & ~DISCARD) + HEADER + 7) & ~7
+            if not length & DISCARD:
+                ids.append(_U64.unpack_from(self._data, start + HEADER)[0])
+        return ids
+
     def consume(self, handle: Handler, *, limit: int = 65536) -> int:
         """Hands on what is there, at most `limit` records; how many there were. Frees their room in the end."""
         data, mask = self._data, self._mask

@@ -1,0 +1,338 @@
+"""A tracing session: a compiled plan and its byte code in, calls of a Sink out. All three front ends run one.
+
+    load -> begin probes -> attach -> loop (events, snapshots, the controller's wishes) -> stop -> end probes -> finish
+         -> release
+
+Results are handed out before attachments are released: releasing waits tens of milliseconds for each tracepoint.
+"""
+
+from __future__ import annotations
+
+import signal
+import struct
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from types import FrameType
+from typing import Protocol
+
+from tracejob_agent.accounting import CostSampler
+from tracejob_agent.bpf.loader import BtfIds, LoadedPlan, LoadedProgram, load, test_run
+from tracejob_agent.bpf.maps import BpfMap
+from tracejob_agent.bpf.ring_buffer import RingBuffer
+from tracejob_agent.probes.attach import AttachedProbes, attach_types
+from tracejob_agent.probes.environment import Environment
+from tracejob_agent.probes.iterator import walk
+from tracejob_agent.sink import AttachReport, End, Finish, Losses, RawEntry, Sink
+from tracelang.plan import Constant, EventKind, EventSpec, MapRole, MapSpec, Plan
+
+_POLL_SECONDS = 0.002
+_IDLE_POLL_SECONDS = 0.01
+_IDLE_AFTER = 1.0
+_CONTROL_SECONDS = 0.02
+_LOSSES_SECONDS = 1.0
+_BATCH = 65536
+_NO_ARGUMENTS = bytes(8 * 12)
+_NEVER = float("inf")
+
+
+class Controller(Protocol):
+    """The front end's side of a running session: it starts what waits for attachment, and says when to end."""
+
+    def loaded(self, loaded: LoadedPlan) -> None:
+        """Before any program runs: fill the scope's maps."""
+
+    def attached(self) -> None:
+        """All probes are on."""
+
+    def poll(self) -> End | None:
+        """Asked every 20 ms."""
+
+
+class NoController:
+    """Of a session that ends by itself."""
+
+    def loaded(self, loaded: LoadedPlan) -> None:
+        pass
+
+    def attached(self) -> None:
+        pass
+
+    def poll(self) -> End | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """Seconds; 0: no limit, no snapshots. pids: attach to these processes only, where a provider can.
+
+    stages: nanoseconds that came before (parse, compile), for the report.
+    """
+
+    duration: float = 0.0
+    interval: float = 0.0
+    pids: tuple[int, ...] = ()
+    stages: Mapping[str, int] = field(default_factory=dict)
+
+
+class Session:
+    """One run. `plan` and `start_boot_ns` and the read methods are the sink's SessionView."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        functions: Mapping[str, bytes],
+        *,
+        sink: Sink,
+        controller: Controller | None = None,
+        options: SessionOptions | None = None,
+        btf: BtfIds | None = None,
+    ) -> None:
+        self.plan = plan
+        self.start_boot_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        self._functions = functions
+        self._sink = sink
+        self._controller: Controller = controller or NoController()
+        self._options = options or SessionOptions()
+        self._btf = btf
+        self._actions = {event.id: self._action(event) for event in plan.events}
+        self._exit_code: int | None = None  # set by exit()
+        self._is_draining = False
+        self._signals: list[str] = []
+        self._last_losses = Losses()
+        self._loaded: LoadedPlan
+        self._sampler: CostSampler
+
+    # --- the sink's view --------------------------------------------------------------------------------------
+
+    def read_map(self, name: str) -> list[RawEntry]:
+        return self._loaded.by_name(name).entries()
+
+    def read_stack(self, key: int, depth: int) -> bytes:
+        for found in self._loaded.maps.values():
+            if found.spec.role == MapRole.STACKS and found.spec.value_size == depth * 8:
+                return (found.lookup(struct.pack("<I", key)) or (b"",))[0]
+        return b""
+
+    # --- the run ----------------------------------------------------------------------------------------------
+
+    def run(self) -> Finish:
+        """Raises EngineError for what keeps the session from tracing; nothing is left behind then."""
+        environment = Environment(pids=self._options.pids)
+        stages = dict(self._options.stages)
+        watch = _Stopwatch(stages)
+        with load(
+            self.plan, self._functions, attach_types=attach_types(self.plan, environment), btf=self._btf
+        ) as loaded:
+            self._loaded = loaded
+            self._write_constants()
+            self._controller.loaded(loaded)
+            watch.lap("load")
+            with AttachedProbes() as probes, open_ring(loaded) as ring:
+                self._sink.started(self)
+                self._watch_signals()
+                self._sampler = CostSampler(loaded)
+                try:
+                    return self._trace(environment, probes=probes, ring=ring, watch=watch)
+                finally:
+                    self._sampler.stop()
+
+    def _trace(
+        self, environment: Environment, *, probes: AttachedProbes, ring: RingBuffer | None, watch: _Stopwatch
+    ) -> Finish:
+        self._run_provider("begin")
+        if not self._exits_at_once(ring):
+            probes.attach(self._loaded, environment)
+        watch.lap("attach")
+        self._sink.attached(
+            AttachReport(
+                probes=tuple((spec.probe_text, len(spec.attachments)) for spec in self.plan.programs),
+                stages=watch.stages,
+                warnings=tuple(environment.warnings),
+            )
+        )
+        self._controller.attached()
+        reason = self._loop(ring, probes)
+        # Nothing fires after this. What exit() left unread is dropped, as the program asked; else all of it counts.
+        probes.stop()
+        if self._exit_code is None:
+            self._drain(ring)
+        else:
+            _discard(ring)
+        self._run_provider("end")
+        self._drain(ring)
+        self._sampler.stop()
+        finish = Finish(
+            reason=reason,
+            exit_code=self._exit_code or 0,
+            maps=self._all_maps(),
+            losses=self._sampler.losses(),
+            cost=self._sampler.cost(),
+        )
+        self._sink.finished(finish)
+        return finish
+
+    def _loop(self, ring: RingBuffer | None, probes: AttachedProbes) -> End:
+        options = self._options
+        now = time.monotonic()
+        deadline = now + options.duration if options.duration else _NEVER
+        next_snapshot = now + options.interval if options.interval else _NEVER
+        next_losses = now + _LOSSES_SECONDS
+        next_control = now
+        last_event = now
+        if probes.iterators:
+            return self._iterate(ring, probes)
+        while True:
+            count = self._consume(ring)
+            if self._exit_code is not None:
+                return End.EXIT
+            now = time.monotonic()
+            if count:
+                last_event = now
+                self._sink.tick()
+            if self._signals:
+                self._run_signal_probes()
+            if now >= next_control:
+                next_control = now + _CONTROL_SECONDS
+                wish = self._controller.poll()
+                if wish is not None:
+                    return wish
+            if now >= deadline:
+                return End.DURATION
+            self._sampler.sample(now)
+            if now >= next_losses:
+                next_losses = now + _LOSSES_SECONDS
+                self._report_losses()
+            if now >= next_snapshot:
+                next_snapshot = max(next_snapshot + options.interval, now)
+                self._sink.snapshot(self._all_maps(), self._sampler.losses())
+            if count < _BATCH:
+                idle = now - last_event > _IDLE_AFTER
+                time.sleep(_IDLE_POLL_SECONDS if idle else _POLL_SECONDS)
+
+    def _iterate(self, ring: RingBuffer | None, probes: AttachedProbes) -> End:
+        """iter probes walk once; events are read after each chunk, as one walk may make more than the buffer holds."""
+        for handle in probes.iterators:
+            for _chunk in walk(handle):
+                self._consume(ring)
+            self._drain(ring)
+        return End.EXIT if self._exit_code is not None else End.ITERATED
+
+    # --- events -----------------------------------------------------------------------------------------------
+
+    def _consume(self, ring: RingBuffer | None) -> int:
+        return ring.consume(self._handle, limit=_BATCH) if ring and self._exit_code is None else 0
+
+    def _drain(self, ring: RingBuffer | None) -> None:
+        """Everything that is there; an exit() among it ends nothing any more."""
+        self._is_draining = True
+        while ring and ring.consume(self._handle):
+            pass
+        self._is_draining = False
+        self._sink.tick()
+
+    def _handle(self, event_id: int, record: memoryview) -> None:
+        if self._exit_code is None or self._is_draining:  # else it stands behind exit() in the same batch
+            self._actions[event_id](record)
+
+    def _action(self, event: EventSpec) -> Callable[[memoryview], None]:
+        """What to do with one kind of record."""
+        match event.kind:
+            case EventKind.EXIT:
+                return partial(self._note_exit, event)
+            case EventKind.CLEAR_MAP:
+                return lambda record: self._loaded.by_name(event.map).clear()
+            case EventKind.ZERO_MAP:
+                return lambda record: self._loaded.by_name(event.map).zero()
+            case EventKind.PRINT_MAP:
+                return lambda record: self._sink.print_map(event, record, self.read_map(event.map))
+            case _:
+                return partial(self._sink.event, event)
+
+    def _note_exit(self, event: EventSpec, record: memoryview) -> None:
+        if self._exit_code is None:
+            self._exit_code = record[event.fields[0].offset] if event.fields else 0
+
+    def _exits_at_once(self, ring: RingBuffer | None) -> bool:
+        """Whether a begin probe called exit(): then nothing is attached. Its output stays for after the report."""
+        exits = {event.id for event in self.plan.events if event.kind is EventKind.EXIT}
+        return bool(ring and exits) and not exits.isdisjoint(ring.peek() if ring else ())
+
+    # --- programs that the session runs itself ------------------------------------------------------------------
+
+    def _run_provider(self, provider: str, accept: Callable[[LoadedProgram], bool] = lambda program: True) -> None:
+        """In the order of the program's text."""
+        chosen = [
+            program
+            for program in self._loaded.programs
+            if any(item.provider == provider for item in program.spec.attachments) and accept(program)
+        ]
+        for program in sorted(chosen, key=lambda item: item.spec.probe_index):
+            test_run(program.descriptor, _NO_ARGUMENTS)
+
+    def _watch_signals(self) -> None:
+        """self:signal:NAME. Other signals are the front end's."""
+        for spec in self.plan.programs:
+            for item in spec.attachments:
+                if item.provider == "self" and "signal" in item.options:
+                    signal.signal(signal.Signals[str(item.options["signal"])], self._note_signal)
+
+    def _note_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signals.append(signal.Signals(number).name)
+
+    def _run_signal_probes(self) -> None:
+        waiting, self._signals = self._signals, []
+        for name in waiting:
+            self._run_provider("self", partial(_waits_for, name))
+
+    # --- maps -------------------------------------------------------------------------------------------------
+
+    def _all_maps(self) -> tuple[tuple[MapSpec, list[RawEntry]], ...]:
+        return tuple((spec, self._loaded.maps[spec.index].entries()) for spec in self.plan.user_maps())
+
+    def _report_losses(self) -> None:
+        losses = self._sampler.losses()
+        if losses != self._last_losses:
+            self._last_losses = losses
+            self._sink.losses(losses)
+
+    def _write_constants(self) -> None:
+        constants: BpfMap | None = self._loaded.by_role(MapRole.CONSTANTS)
+        if constants is None:
+            return
+        real = time.clock_gettime_ns(time.CLOCK_TAI) - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        for slot, value in ((Constant.START, self.start_boot_ns), (Constant.SW_TAI_OFFSET, real)):
+            constants.update(struct.pack("<I", slot), struct.pack("<Q", value & 0xFFFFFFFFFFFFFFFF))
+
+
+class _Stopwatch:
+    def __init__(self, stages: dict[str, int]) -> None:
+        self.stages = stages
+        self._last = time.monotonic_ns()
+
+    def lap(self, stage: str) -> None:
+        now = time.monotonic_ns()
+        self.stages[stage] = now - self._last
+        self._last = now
+
+
+@contextmanager
+def open_ring(loaded: LoadedPlan) -> Iterator[RingBuffer | None]:
+    """The reader of the plan's event buffer; None for a program that has no events."""
+    events = loaded.by_role(MapRole.EVENTS)
+    if events is None:
+        yield None
+        return
+    with RingBuffer(events) as ring:
+        yield ring
+
+
+def _waits_for(signal_name: str, program: LoadedProgram) -> bool:
+    return any(item.options.get("signal") == signal_name for item in program.spec.attachments)
+
+
+def _discard(ring: RingBuffer | None) -> None:
+    while ring and ring.consume(lambda event_id, record: None):
+        pass
