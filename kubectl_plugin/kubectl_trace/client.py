@@ -126,10 +126,15 @@ class Api:
 
     @contextmanager
     def lines(
-        self, path: str, *, query: Mapping[str, str | bool | int], read_timeout: float | None = None
+        self,
+        path: str,
+        *,
+        query: Mapping[str, str | bool | int],
+        accept: str = "application/json",
+        read_timeout: float | None = None,
     ) -> Iterator[Iterator[bytes]]:
         """A streaming GET, line by line, until the server ends it (a watch, a followed log)."""
-        with self._open("GET", path, query=query, read_timeout=read_timeout) as response:
+        with self._open("GET", path, query=query, accept=accept, read_timeout=read_timeout) as response:
             yield _split_lines(response)
 
     def may(self, verb: str, resource: str, *, group: str = "", subresource: str = "", namespace: str = "") -> bool:

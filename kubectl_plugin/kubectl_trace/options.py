@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from typing import TypeVar
 
 import click
 
 from kubectl_trace.context import Context, KubeFlags
+from tracejob_api.quantities import parse_duration
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h|d)")
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of `90s`, `1h30m`, `500ms` or a bare number of seconds; ValueError when it is none."""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return float(text)
-    if not re.fullmatch(f"({_DURATION.pattern})+", text):
-        raise ValueError(f"{text!r} is no duration")
-    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION.findall(text))
-
 
 def duration(value: str | float) -> float:
-    """The click type of an option that takes `90s`, `1h30m` or seconds."""
+    """The click type of an option that takes `90s`, `1h30m` or a bare number of seconds."""
+    if isinstance(value, float):
+        return value
     try:
-        return parse_duration(str(value))
+        return float(value) if value.replace(".", "", 1).isdigit() else parse_duration(value)
     except ValueError:
         raise click.BadParameter(f"{value!r} is no duration; write it as 30s, 500ms or 1h30m") from None
 

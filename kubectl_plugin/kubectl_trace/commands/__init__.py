@@ -5,4 +5,13 @@ from __future__ import annotations
 VERBS: dict[str, str] = {
     "run": "Trace a workload (or, with --local, this machine) and print what it gives.",
     "check": "Parse and type a program without running it.",
+    "get": "List trace jobs.",
+    "describe": "Show one job in full: conditions, targets, losses, cost.",
+    "logs": "Print what a job's program printed; -f goes on until its end.",
+    "attach": "Come back to a running job, as `run` would have stayed with it.",
+    "results": "Print a job's merged maps.",
+    "stop": "End a job early and keep its results.",
+    "wait": "Wait until a job has attached or ended.",
+    "delete": "Delete jobs with all they left.",
+    "version": "Versions of this plugin and of the cluster's operator.",
 }

@@ -1,0 +1,1 @@
+"""What goes to stdout: one printer per form (`-o`)."""

@@ -1,0 +1,75 @@
+"""`-o text`: what bpftrace would print, each line of several agents marked with its origin, then the merged maps.
+
+Results go to `out`; what a reader of results doesn't want goes to `err`.
+"""
+
+from __future__ import annotations
+
+from kubectl_trace.context import Context
+from kubectl_trace.jobs import Job
+from kubectl_trace.outcome import attached
+from kubectl_trace.printers.summary import cost_line, loss_line, targets_line
+from kubectl_trace.results import FullResult
+from tracejob_api.escape import escape, escape_line
+from tracejob_api.records import AnyRecord
+from tracejob_api.text import render_maps
+
+
+class TextView:
+    """Prints as things come in; a line of several agents that isn't complete waits for its end."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._marked = False
+        self._resolved = False
+        self._attached = False
+        self._partial: dict[str, str] = {}
+
+    def record(self, node: str, record: AnyRecord, line: bytes) -> None:
+        """Output comes through `printed`; other records are the status's business."""
+
+    def printed(self, *, node: str, pod: str, seq: int, text: str) -> None:
+        text = escape(text)
+        if not self._marked:
+            self._context.out.write(text)
+            self._context.out.flush()
+            return
+        origin = f"{pod}@{node}" if pod else f"@{node}"
+        *whole, rest = (self._partial.pop(origin, "") + text).split("\n")
+        for line in whole:
+            self._context.show(f"{origin} {line}")
+        if rest:
+            self._partial[origin] = rest
+
+    def job(self, job: Job) -> None:
+        self._marked = self._marked or job.status.summary.nodes > 1
+        if not self._resolved and job.status.targets.desired:
+            self._resolved = True
+            self._notice(targets_line(job))
+        if not self._attached and attached(job.status):
+            self._attached = True
+            self._notice("attached")
+
+    def finished(self, job: Job, result: FullResult) -> None:
+        self.end_lines()
+        self._context.out.write(render_maps(result.maps, quote=escape_line))
+        self._context.out.flush()
+        for line in (result.note, loss_line(result.losses), cost_line(result.cost)):
+            if line:
+                self._notice(line)
+
+    def end_lines(self) -> None:
+        """Print what waits for the end of its line."""
+        for origin, rest in self._partial.items():
+            self._context.show(f"{origin} {rest}")
+        self._partial.clear()
+
+    def _notice(self, text: str) -> None:
+        self._context.notice(escape(text))
+
+
+class OutputView(TextView):
+    """What the program printed, and nothing else (`logs`)."""
+
+    def finished(self, job: Job, result: FullResult) -> None:
+        self.end_lines()
