@@ -16,7 +16,7 @@ from kubectl_trace.printers.structured import document
 from tracejob_api.escape import escape_line
 from tracejob_api.labels import API_VERSION, CLUSTER_PLURAL, TRACEJOB_PLURAL
 
-KUBECTL_FORMS = ("jsonpath", "custom-columns", "go-template", "jsonpath-file", "custom-columns-file", "go-template-file")
+KUBECTL_FORMS = (
     "jsonpath",
     "jsonpath-file",
     "custom-columns",
