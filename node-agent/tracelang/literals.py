@@ -153,7 +153,7 @@ def quoted(value: str) -> str:
             out.append({"\n": "\\n", "\t": "\\t", "\r": "\\r"}[char])
         elif 0xDC80 <= code <= 0xDCFF:
             out.append(f"\\x{code - 0xDC00:02x}")
-        elif char.isprintable():
+        elif char.isprintable() or 0xD800 <= code <= 0xDFFF:
             out.append(char)
         else:
             out.extend(f"\\x{byte:02x}" for byte in char.encode("utf-8", "surrogateescape"))

@@ -141,7 +141,7 @@ class ExpressionParser(TypeParser):
         if certain:
             return operand or following.text == "{"
         if is_builtin_value(first.text) or first.text in self.known_values:
-            return False
+            return operand and following.kind is not TokenKind.PUNCTUATION
         return operand
 
     def _parse_cast(self, start: Token) -> nodes.Expression:

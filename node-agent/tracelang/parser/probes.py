@@ -41,9 +41,12 @@ class ProbeParser(StatementParser):
     def _fail_without_block(
         self, attach_points: tuple[nodes.AttachPoint, ...], predicate: nodes.Expression | None
     ) -> None:
+        if attach_points[0].provider in ("if", "while", "for", "unroll", "printf", "print", "return"):
+            hint = "statements stand inside of a probe's braces: begin { ... }"
+            self.fail("expected a probe", attach_points[0].span, hint=hint)
         what = "the predicate" if predicate is not None else f"'{attach_points[-1].text}'"
         hint = ""
-        if predicate is None and len(attach_points) == 1 and self.at_kind(TokenKind.IDENTIFIER):
+        if predicate is None and len(attach_points) == 1 and (self.at_kind(TokenKind.IDENTIFIER) or self.at(":")):
             hint = "a probe is written without blanks; several are separated by ','"
         self.fail_here(f"expected '{{' after {what}", hint=hint)
 
@@ -63,7 +66,8 @@ class ProbeParser(StatementParser):
             end = stretch.end()
         written = self.text[start:end]
         if not written or written.startswith("/") or not (written[0].isalpha() or written[0] in '*?!"_$['):
-            self.fail_here("expected a probe")
+            inside = self.token.kind in (TokenKind.VARIABLE, TokenKind.MAP)
+            self.fail_here("expected a probe", hint="statements stand inside of a probe's braces" if inside else "")
         if self.text[end : end + 1] == '"':
             self.fail("this quote is never closed", Span(end, end + 1, self.source), hint="end it with '\"'")
         span = Span(start, end, self.source)
@@ -109,5 +113,5 @@ class ProbeParser(StatementParser):
         self.in_predicate = False
         if self.at("="):
             self.fail("'=' assigns; it can't stand in a predicate", self.here(), hint="compare with '=='")
-        self.expect("/", "at the end of the predicate")
+        self.expect("/", "at the end of the predicate", hint="a predicate stands between two slashes")
         return expression

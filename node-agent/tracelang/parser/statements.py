@@ -164,9 +164,14 @@ class StatementParser(ExpressionParser):
         if self.token.kind is TokenKind.INVALID:
             self.fail_here("")
         hint = ""
-        if isinstance(statement, nodes.ExpressionStatement) and isinstance(statement.expression, nodes.Identifier):
+        expression = statement.expression if isinstance(statement, nodes.ExpressionStatement) else None
+        if isinstance(expression, nodes.TypeExpression):
+            hint = "a variable of a type is declared by let $x: type = value"
+        elif isinstance(expression, nodes.Identifier):
             if self.token.kind in (TokenKind.STRING, TokenKind.INTEGER, TokenKind.VARIABLE, TokenKind.MAP):
-                hint = f"to call a function write {statement.expression.name}(...)"
+                hint = f"to call a function write {expression.name}(...)"
+            elif self.token.kind is TokenKind.IDENTIFIER:
+                hint = f"a variable is made by $x = ... or let $x: type = ...; a call by {expression.name}(...)"
         elif self.token.kind is not TokenKind.PUNCTUATION:
             hint = "statements are separated by ';'"
         end = self.previous.end
@@ -240,6 +245,8 @@ class StatementParser(ExpressionParser):
         start = self.advance()
         if self.at_kind(TokenKind.MAP):
             self.fail("maps are declared outside of probes", self.here(), hint="move the line in front of all probes")
+        if self.at_kind(TokenKind.IDENTIFIER):
+            self.fail_here("expected a variable after 'let'", hint=f"a variable is written ${self.token.text}")
         variable = self.parse_variable("a variable after 'let'")
         type_ = self.parse_type() if self.accept(":") else None
         value = self.parse_expression() if self.accept("=") else None

@@ -6,7 +6,15 @@ from tracelang import nodes
 from tracelang.lexer import Token, TokenKind
 from tracelang.parser.cursor import Cursor
 from tracelang.source import Span
-from tracelang.words import C_TYPE_WORDS, CAST_TYPE_WORDS, KEYWORDS, QUALIFIERS, SIZED_TYPE_WORDS, TAG_WORDS
+from tracelang.words import (
+    C_TYPE_WORDS,
+    CAST_TYPE_WORDS,
+    KEYWORDS,
+    QUALIFIERS,
+    SIZED_TYPE_WORDS,
+    TAG_WORDS,
+    is_builtin_value,
+)
 
 
 class TypeParser(Cursor):
@@ -85,13 +93,12 @@ class TypeParser(Cursor):
 
     def parse_type_or_expression(self) -> nodes.TypeName | nodes.Expression:
         """What sizeof(), offsetof() and typeof() take. A lone name stays an Identifier: only the analyser knows."""
-        end = self.scan_type(self.token)
-        certain = self.at_type_word() and not self.at("typeof")
-        if end is not None and end.text in (")", ",") and (certain or self.peek().text in ("*", "[")):
-            if self.token.text not in KEYWORDS or self.at("typeof"):
-                return self.parse_type()
-        if certain:
+        if self.at_type_word():
             return self.parse_type()
+        end = self.scan_type(self.token)
+        if end is not None and end.text in (")", ",") and not is_builtin_value(self.token.text):
+            if self.at("typeof") or self.peek().text in ("*", "["):
+                return self.parse_type()
         return self.parse_expression()
 
     def _parse_dimension(self) -> int | None:
@@ -110,6 +117,8 @@ class TypeParser(Cursor):
             return False
         if self.token.text in TAG_WORDS:
             return self.peek().kind is TokenKind.IDENTIFIER
+        if self.at("typeof"):
+            return False
         return self.token.text in CAST_TYPE_WORDS and not self.next_is("(")
 
     # --- looking ahead, without taking anything
