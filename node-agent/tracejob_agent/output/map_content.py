@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from tracelang.types import (
     Type,
 )
 
-RawEntries = list[tuple[bytes, list[Buffer]]]
+RawEntries = Sequence[tuple[bytes, Sequence[Buffer]]]
 """What a map holds: (key, one value for each CPU; one value in all for plain maps)."""
 
 Shown = Value | Merged | TimeSeries
@@ -60,7 +61,7 @@ class MapReader:
                 found.sort(key=lambda entry: key_rank(self.user.key, entry.key))
         return found
 
-    def _value(self, copies: list[Buffer]) -> Shown:
+    def _value(self, copies: Sequence[Buffer]) -> Shown:
         if self._aggregate is None:
             return self._read_value(copies[0], 0)
         if self._aggregate.kind is Aggregation.TSERIES:

@@ -7,6 +7,7 @@ ever put in.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracejob_agent.output.decode import Buffer
@@ -35,7 +36,7 @@ class Average:
 Merged = int | Average | list[int] | None
 
 
-def merge(type_: AggregateType, copies: list[Buffer]) -> Merged:
+def merge(type_: AggregateType, copies: Sequence[Buffer]) -> Merged:
     """All CPUs' copies of one entry as one value."""
     match type_.kind:
         case Aggregation.COUNT | Aggregation.SUM:
@@ -59,7 +60,7 @@ def merge(type_: AggregateType, copies: list[Buffer]) -> Merged:
             return None  # its intervals are merged by `tseries`
 
 
-def merge_buckets(copies: list[Buffer]) -> list[int]:
+def merge_buckets(copies: Sequence[Buffer]) -> list[int]:
     """Sums of the 64-bit counters, place by place."""
     length = len(copies[0]) // 8 if copies else 0
     unpack = struct.Struct(f"<{length}Q").unpack_from

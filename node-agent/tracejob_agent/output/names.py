@@ -18,7 +18,7 @@ from tracejob_agent.output.layouts import Layouts, NoLayouts
 from tracejob_agent.output.user_symbols import UserSymbols
 from tracelang.types import StackMode, TagKind
 
-StackReader = Callable[[int], tuple[int, ...]]
+StackReader = Callable[[int, int], tuple[int, ...]]
 KubernetesNames = Callable[[TagKind, int], str]
 
 
@@ -39,7 +39,7 @@ def _escaped(char: str) -> str:
     return f"\\x{ord(char):02x}" if ord(char) < 0x100 else f"\\u{ord(char):04x}"
 
 
-def _no_stack(_: int) -> tuple[int, ...]:
+def _no_stack(_: int, __: int) -> tuple[int, ...]:
     return ()
 
 
@@ -48,7 +48,10 @@ def _no_kubernetes(_: TagKind, __: int) -> str:
 
 
 class Names:
-    """read_stack: the addresses of a stack id; kubernetes: pod, container... of a cgroup id; text: of traced bytes."""
+    """read_stack: the addresses of a stack, by its id and depth; kubernetes: the pod, container... of a cgroup id.
+
+    text: how traced bytes are shown. max_strlen: size of str()'s field; a string that fills it gets the trailer.
+    """
 
     def __init__(
         self,
@@ -118,7 +121,7 @@ class Names:
                 return syscall_name(value)
             case TagKind.SIGNAL_NAME:
                 return signal_text(value)
-            case TagKind.POD | TagKind.CONTAINER | TagKind.NAMESPACE | TagKind.WORKLOAD:
+            case _:  # Kubernetes' names
                 return self.kubernetes(kind, value)
 
     def username(self, uid: int) -> str:

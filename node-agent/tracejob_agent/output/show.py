@@ -132,7 +132,7 @@ def _stack_writer(type_: StackType, names: Names, *, compact: bool) -> Writer:
     def write(value: Value) -> str:
         key = cast(StackKey, value)
         # A negative id is the kernel's error number: nothing was taken.
-        addresses = names.read_stack(key.id)[:depth] if key.id >= 0 else ()
+        addresses = names.read_stack(key.id, depth) if key.id >= 0 else ()
         if user:
             frames = [names.user_frame(address, key.pid, mode) for address in addresses]
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracejob_agent.output.decode import Buffer
@@ -15,16 +16,16 @@ _WIDTH = 52
 
 @dataclass(frozen=True, slots=True)
 class TimeSeries:
-    """points: (epoch, value): the epoch counts intervals of the boot clock."""
+    """points: (epoch, value): the epoch is the number of its interval since boot."""
 
     interval: int
     points: tuple[tuple[int, int], ...]
 
 
-def merge_time_series(type_: AggregateType, copies: list[Buffer]) -> TimeSeries | None:
-    """Slots of all CPUs ({value, meta, epoch}) by epoch; None when nothing was recorded.
+def merge_time_series(type_: AggregateType, copies: Sequence[Buffer]) -> TimeSeries | None:
+    """Slots of all CPUs ({value, meta, epoch + 1}) by epoch; None when nothing was recorded.
 
-    meta: how many values avg() has seen; a stamp for the last value; whether the slot is set for the others.
+    meta: how many values avg() has seen; when the latest value came; whether the slot is set for the others.
     """
     interval, slots = type_.parameters[0], type_.parameters[1]
     layout = _SLOT if type_.signed else _SLOT_UNSIGNED
@@ -32,8 +33,8 @@ def merge_time_series(type_: AggregateType, copies: list[Buffer]) -> TimeSeries 
     for copy in copies:
         for index in range(slots):
             value, meta, epoch = layout.unpack_from(copy, index * layout.size)
-            if meta:
-                by_epoch.setdefault(epoch, []).append((value, meta))
+            if meta and epoch:
+                by_epoch.setdefault(epoch - 1, []).append((value, meta))
     if not by_epoch:
         return None
     newest = max(by_epoch)

@@ -1,0 +1,122 @@
+"""Maps in bpftrace's exact text and JSON lines: entries in printing order in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tracejob_agent.output.histogram import histogram_json, histogram_rows, histogram_text
+from tracejob_agent.output.map_content import Entry, MapReader, RawEntries
+from tracejob_agent.output.merge import Average
+from tracejob_agent.output.names import Names
+from tracejob_agent.output.show import json_integer, json_text, json_writer, text_writer
+from tracejob_agent.output.tseries_format import time_series_json, time_series_text
+from tracelang.plan import UserMap
+from tracelang.types import AggregateType, Aggregation, TupleType, Type
+
+_PICTURES = (Aggregation.HIST, Aggregation.LHIST, Aggregation.TSERIES)
+_JSON_KINDS = {
+    Aggregation.HIST: "hist",
+    Aggregation.LHIST: "hist",
+    Aggregation.AVG: "stats",
+    Aggregation.STATS: "stats",
+    Aggregation.TSERIES: "tseries",
+}
+
+
+class MapFormat:
+    """One map of the program; made once, used for each print of it.
+
+    keep_zero: whether a sum of zero in a map without keys is shown (the program zeroes it, so it is meant).
+    """
+
+    def __init__(self, user: UserMap, names: Names, *, keep_zero: bool = False) -> None:
+        self._user = user
+        self._names = names
+        self._keep_zero = keep_zero
+        self._reader = MapReader(user, names)
+        self._aggregate = user.value if isinstance(user.value, AggregateType) else None
+        self._label = f"@{user.name}"
+
+    def text(self, raw: RawEntries, *, top: int = 0, divisor: int = 1) -> str:
+        """All entries, or the `top` greatest; "" when there is nothing."""
+        write_key = key_writer(self._user.key, self._names)
+        is_picture = self._aggregate is not None and self._aggregate.kind in _PICTURES
+        lines = []
+        for entry in self._chosen(raw, top):
+            label = f"{self._label}[{write_key(entry.key)}]" if self._user.key is not None else self._label
+            value = self._value_text(entry.value, divisor or 1)
+            lines.append(f"{label}:\n{value}\n" if is_picture else f"{label}: {value}\n")
+        return "".join(lines)
+
+    def json(self, raw: RawEntries, *, top: int = 0, divisor: int = 1) -> str:
+        """One line, without its end; "" when there is nothing."""
+        entries = self._chosen(raw, top)
+        if not entries:
+            return ""
+        kind = _JSON_KINDS.get(self._aggregate.kind, "map") if self._aggregate else "map"
+        if self._user.key is None:
+            data = self._value_json(entries[0].value, divisor or 1)
+        else:
+            write_key = key_writer(self._user.key, self._names, compact=True)
+            pairs = (
+                f"{json_text(write_key(entry.key))}: {self._value_json(entry.value, divisor or 1)}" for entry in entries
+            )
+            data = f"{{{', '.join(pairs)}}}"
+        return f'{{"type": "{kind}", "data": {{{json_text(self._label)}: {data}}}}}'
+
+    def _chosen(self, raw: RawEntries, top: int) -> list[Entry]:
+        entries = self._reader.entries(raw, keep_zero=self._keep_zero)
+        return entries[-top:] if top else entries
+
+    def _value_text(self, value: Any, divisor: int) -> str:
+        aggregate = self._aggregate
+        if aggregate is None:
+            return self._plain(text_writer(self._user.value, self._names), value, divisor)
+        match aggregate.kind:
+            case Aggregation.HIST | Aggregation.LHIST:
+                return histogram_text(histogram_rows(aggregate, value), divisor=divisor)
+            case Aggregation.TSERIES:
+                return time_series_text(value, self._names)
+            case Aggregation.STATS:
+                average = _divided(value.mean, divisor)
+                return f"{{ .count = {value.count}, .average = {average}, .total = {value.total} }}"
+        return str(_divided(_number(value), divisor))
+
+    def _value_json(self, value: Any, divisor: int) -> str:
+        aggregate = self._aggregate
+        if aggregate is None:
+            return self._plain(json_writer(self._user.value, self._names), value, divisor)
+        match aggregate.kind:
+            case Aggregation.HIST | Aggregation.LHIST:
+                return histogram_json(histogram_rows(aggregate, value), divisor=divisor)
+            case Aggregation.TSERIES:
+                return time_series_json(value, self._names)
+            case Aggregation.STATS:
+                average = _divided(value.mean, divisor)
+                return f'{{"count": {value.count}, "average": {average}, "total": {value.total}}}'
+        return json_integer(_divided(_number(value), divisor))
+
+    def _plain(self, write: Callable[[Any], str], value: Any, divisor: int) -> str:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        return write(_divided(value, divisor) if is_number else value)
+
+
+def key_writer(key: Type | None, names: Names, *, compact: bool = False) -> Callable[[Any], str]:
+    """A key as it stands between the brackets: the parts of a tuple without its parentheses."""
+    if isinstance(key, TupleType):
+        comma = "," if compact else ", "
+        writers = tuple(text_writer(item, names, compact=compact) for item in key.elements)
+        return lambda value: comma.join([write(item) for write, item in zip(writers, value, strict=True)])
+    return text_writer(key, names, compact=compact) if key is not None else lambda value: ""
+
+
+def _number(value: Any) -> int:
+    return value.mean if isinstance(value, Average) else int(value)
+
+
+def _divided(number: int, divisor: int) -> int:
+    """As C divides: towards zero."""
+    if divisor <= 1:
+        return number
+    return abs(number) // divisor * (1 if number >= 0 else -1)

@@ -1,0 +1,77 @@
+"""What the text and the JSON sink share: names and formats prepared from the plan when a session starts."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tracejob_agent.kernel.kallsyms import KernelSymbols
+from tracejob_agent.output.layouts import Layouts
+from tracejob_agent.output.map_format import MapFormat
+from tracejob_agent.output.names import KubernetesNames, Names, raw_text
+from tracejob_agent.output.user_symbols import UserSymbols
+from tracejob_agent.sink import SessionView
+from tracelang.plan import EventKind, EventSpec, Plan
+
+_DEFAULT_STRING = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class SinkOptions:
+    """program: the program's file name, for errorf(). flush: after each batch of events.
+
+    notify: print __BPFTRACE_NOTIFY_PROBES_ATTACHED once everything is attached. runtime_errors: show helpers' (-k).
+    """
+
+    program: str = "stdin"
+    quiet: bool = False
+    warnings: bool = True
+    notify: bool = False
+    flush: bool = True
+    text: Callable[[bytes], str] = raw_text
+    layouts: Layouts | None = None
+    kernel_symbols: KernelSymbols | None = None
+    user_symbols: UserSymbols | None = None
+    kubernetes: KubernetesNames | None = None
+
+
+NOTIFICATION = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
+
+
+def names_of(session: SessionView, options: SinkOptions) -> Names:
+    """The names that a session's values are shown with."""
+    plan = session.plan
+
+    def read_stack(key: int, depth: int) -> tuple[int, ...]:
+        raw = session.read_stack(key, depth).rstrip(b"\0")
+        raw += bytes(-len(raw) % 8)
+        return struct.unpack(f"<{len(raw) // 8}Q", raw)
+
+    names = Names(
+        probe_names=plan.probe_names,
+        layouts=options.layouts,
+        read_stack=read_stack,
+        kernel_symbols=options.kernel_symbols,
+        user_symbols=options.user_symbols,
+        text=options.text,
+        max_strlen=int(plan.config.get("max_strlen", _DEFAULT_STRING)),
+        trailer=str(plan.config.get("str_trunc_trailer", "..")),
+    )
+    if options.kubernetes is not None:
+        names.kubernetes = options.kubernetes
+    return names
+
+
+def map_formats(plan: Plan, names: Names) -> dict[str, MapFormat]:
+    zeroed = {event.map for event in plan.events if event.kind is EventKind.ZERO_MAP}
+    return {
+        spec.user.name: MapFormat(spec.user, names, keep_zero=spec.user.name in zeroed)
+        for spec in plan.maps
+        if spec.user is not None
+    }
+
+
+def print_arguments(event: EventSpec) -> tuple[int, int]:
+    """(top, div) of a print(@m, top, div)."""
+    return int(event.options.get("top", 0)), int(event.options.get("div", 1))

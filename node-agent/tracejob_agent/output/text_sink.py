@@ -1,0 +1,129 @@
+"""A session's output as bpftrace's text: results on stdout, notices on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TextIO
+
+from tracejob_agent.output.decode import Buffer
+from tracejob_agent.output.events import (
+    Failure,
+    event_formatter,
+    read_file,
+    run_command,
+    runtime_error_text,
+    value_formatter,
+)
+from tracejob_agent.output.map_format import MapFormat
+from tracejob_agent.output.names import Names
+from tracejob_agent.output.show import text_writer
+from tracejob_agent.output.sink_base import NOTIFICATION, SinkOptions, map_formats, names_of, print_arguments
+from tracejob_agent.sink import AttachReport, Finish, Losses, RawEntry, SessionView
+from tracelang.plan import EventKind, EventSpec, MapSpec
+
+Action = Callable[[Buffer], None]
+
+
+class TextSink:
+    """Implements `tracejob_agent.sink.Sink`."""
+
+    def __init__(self, out: TextIO, notices: TextIO, options: SinkOptions | None = None) -> None:
+        self._out = out
+        self._notices = notices
+        self._options = options or SinkOptions()
+        self._actions: dict[int, Action] = {}
+        self._maps: dict[str, MapFormat] = {}
+        self._print_maps = True
+        self._lost = 0
+        self._names: Names
+
+    def started(self, session: SessionView) -> None:
+        self._names = names_of(session, self._options)
+        self._maps = map_formats(session.plan, self._names)
+        self._actions = {event.id: self._action(event) for event in session.plan.events}
+        self._print_maps = bool(session.plan.config.get("print_maps_on_exit", True))
+
+    def attached(self, report: AttachReport) -> None:
+        for warning in report.warnings:
+            self._notice(f"WARNING: {warning}")
+        if not self._options.quiet:
+            self._notice(f"Attached {report.places} probe{'' if report.places == 1 else 's'}")
+        if self._options.notify:
+            self._out.write(f"{NOTIFICATION}\n")
+            self._out.flush()
+
+    def event(self, event: EventSpec, record: Buffer) -> None:
+        self._actions[event.id](record)
+
+    def print_map(self, event: EventSpec, record: Buffer, entries: list[RawEntry]) -> None:
+        top, divisor = print_arguments(event)
+        self._out.write(self._maps[event.map].text(entries, top=top, divisor=divisor))
+
+    def snapshot(self, maps: tuple[tuple[MapSpec, list[RawEntry]], ...], losses: Losses) -> None:
+        """Text shows maps when the program prints them, and in the end."""
+
+    def losses(self, losses: Losses) -> None:
+        lost = losses.ring_full + losses.rate_limited
+        if lost > self._lost:
+            self._notice(f"WARNING: Lost {lost - self._lost} events")
+            self._lost = lost
+
+    def tick(self) -> None:
+        if self._options.flush:
+            self._out.flush()
+
+    def finished(self, finish: Finish) -> None:
+        self._out.write("\n\n")
+        if self._print_maps:
+            for spec, entries in sorted(finish.maps, key=lambda item: item[0].user.name if item[0].user else ""):
+                if spec.user is not None:
+                    self._out.write(self._maps[spec.user.name].text(entries))
+        self.losses(finish.losses)
+        if finish.losses.map_full:
+            self._notice(f"WARNING: {finish.losses.map_full} map updates were dropped: a map was full")
+        self._out.flush()
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _action(self, event: EventSpec) -> Action:
+        names = self._names
+        match event.kind:
+            case EventKind.PRINTF | EventKind.TIME | EventKind.JOIN | EventKind.STRFTIME:
+                write, text = self._out.write, event_formatter(event, names)
+                return lambda record: (write(text(record)), None)[1]
+            case EventKind.PRINT_VALUE:
+                value = value_formatter(event, text_writer(event.fields[0].type, names), names)
+                return lambda record: (self._out.write(f"{value(record)}\n"), None)[1]
+            case EventKind.ERRORF | EventKind.WARNF | EventKind.DEBUGF:
+                return self._message(event)
+            case EventKind.SYSTEM | EventKind.CAT:
+                perform = run_command if event.kind is EventKind.SYSTEM else read_file
+                argument = event_formatter(event, names)
+                return lambda record: self._show(perform(argument(record)))
+            case EventKind.RUNTIME_ERROR:
+                return lambda record: self._notice(
+                    f"{self._place(event)}: WARNING: {runtime_error_text(event, record, names)}"
+                )
+        return lambda record: None
+
+    def _message(self, event: EventSpec) -> Action:
+        text = event_formatter(event, self._names)
+        level = {EventKind.ERRORF: "ERROR", EventKind.WARNF: "WARNING"}.get(event.kind, "DEBUG")
+        if level == "WARNING" and not self._options.warnings:
+            return lambda record: None
+        place = self._place(event)
+        return lambda record: self._notice(f"{place}: {level}: {text(record).rstrip(chr(10))}")
+
+    def _place(self, event: EventSpec) -> str:
+        return f"{self._options.program}:{event.line}:{event.column}"
+
+    def _show(self, result: str | Failure) -> None:
+        if isinstance(result, Failure):
+            self._notice(f"ERROR: {result.message}")
+        else:
+            self._out.write(result)
+
+    def _notice(self, text: str) -> None:
+        self._out.flush()
+        self._notices.write(f"{text}\n")
+        self._notices.flush()
