@@ -1,0 +1,94 @@
+"""The target, written into the scope's maps: directories and processes in, entries out. Works on a running session."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from tracejob_agent.bpf.maps import BpfMap
+from tracejob_agent.errors import TargetError
+
+_SLOTS_AT_LEAST = 32
+_SLOTS_AT_MOST = 256
+
+
+def slots_for(targets: int) -> int:
+    """Room for `targets` and as many more: a power of two, so that the byte code is the same for most jobs."""
+    slots = _SLOTS_AT_LEAST
+    while slots < min(targets * 2, _SLOTS_AT_MOST):
+        slots *= 2
+    return slots
+
+
+class CgroupScope:
+    """The cgroup array. Programs read it from slot 0 to the first empty one, so it has no holes at any moment.
+
+    A directory that stays keeps its slot, unless it is the last one and fills a hole.
+    """
+
+    def __init__(self, array: BpfMap) -> None:
+        self._array = array
+        self._slots: list[Path] = []
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        return tuple(self._slots)
+
+    def update(self, wanted: Iterable[Path]) -> None:
+        """Makes these the target. Raises TargetError when they are too many; those that are gone are left out."""
+        wanted_set = dict.fromkeys(wanted)
+        if len(wanted_set) > self._array.spec.max_entries:
+            raise TargetError(
+                f"{len(wanted_set)} targets on this node; a session has room for {self._array.spec.max_entries}"
+            )
+        added = [path for path in wanted_set if path not in self._slots]
+        for slot in range(len(self._slots) - 1, -1, -1):
+            if self._slots[slot] in wanted_set:
+                continue
+            if added and self._put(slot, added[-1]):
+                added.pop()
+            else:
+                self._fill_hole(slot)
+        for path in added:
+            if self._put(len(self._slots), path):
+                continue
+
+    def _put(self, slot: int, path: Path) -> bool:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            return False  # the target ended in between
+        try:
+            self._array.update(struct.pack("<I", slot), struct.pack("<I", descriptor))
+        finally:
+            os.close(descriptor)
+        self._slots[slot : slot + 1] = [path]
+        return True
+
+    def _fill_hole(self, slot: int) -> None:
+        """The last entry moves into the slot, then goes from its old place: it is never missing."""
+        last = len(self._slots) - 1
+        if slot != last:
+            self._put(slot, self._slots[last])
+        self._array.delete(struct.pack("<I", last))
+        del self._slots[last]
+
+
+class ProcessScope:
+    """The hash of process numbers."""
+
+    def __init__(self, table: BpfMap) -> None:
+        self._table = table
+        self._pids: set[int] = set()
+
+    def update(self, pids: Iterable[int]) -> None:
+        wanted = set(pids)
+        for pid in wanted - self._pids:
+            self._table.set(struct.pack("<I", pid), b"\1")
+        for pid in self._pids - wanted:
+            with suppress(OSError):
+                self._table.delete(struct.pack("<I", pid))
+        self._pids = wanted
