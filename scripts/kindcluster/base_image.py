@@ -24,6 +24,11 @@ SLIM: Final = [
         "path-exclude=/usr/share/lintian/*",
     )
 ]
+# The root is merged from the start, so that usrmerge has nothing to do; it would bring 50 MB of Perl.
+_PERL: Final = "^(usrmerge|perl|perl-modules-.*|libperl.*|lib.*-perl)$"
+_WITHOUT_PERL: Final = (
+    f"chroot \"$1\" dpkg-query -W -f '${{Package}}\\n' | grep -E '{_PERL}' | xargs chroot \"$1\" dpkg --purge"
+)
 
 
 def ensure() -> str:
@@ -39,10 +44,11 @@ def ensure() -> str:
 def bootstrap(target: Path, *packages: str, sources: str = "") -> None:
     """A root file system (folder or .tar by its name) with these packages on top of the smallest that apt works in."""
     sources = sources or debian_sources()
-    # The root is merged from the start; without usr-is-merged apt would take usrmerge, and with it 50 MB of Perl.
     include = [f"--include={','.join(('usr-is-merged', *packages))}"]
+    hook = [] if packages else [f"--customize-hook={_WITHOUT_PERL}"]
     # Our own sources only: a machine's third-party lists may be out of reach, and have no place in an image.
-    run(["mmdebstrap", "--variant=minbase", "--quiet", *SLIM, *include, versions.DEBIAN, target, "-"], stdin=sources)
+    options = ["--variant=minbase", "--quiet", *SLIM, *include, *hook]
+    run(["mmdebstrap", *options, versions.DEBIAN, target, "-"], stdin=sources)
 
 
 def debian_sources() -> str:

@@ -1,0 +1,21 @@
+"""What every test folder shares: the option that names a cluster, and marks by folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+_TESTS = Path(__file__).parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--kubeconfig", help="run the end-to-end tests on this cluster in place of our own kind cluster")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """tests/kernel and tests/e2e carry their mark by their folder, so that none is run by mistake."""
+    for item in items:
+        folder = item.path.relative_to(_TESTS).parts[0] if item.path.is_relative_to(_TESTS) else ""
+        if folder in {"kernel", "e2e"}:
+            item.add_marker(folder)
