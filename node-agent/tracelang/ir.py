@@ -41,6 +41,13 @@ class StringConstant(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class ArrayConstant(Expr):
+    """An array whose bytes are known (`pton("10.0.0.1")`): `data` has the array's size."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Local(Expr):
     """A scratch variable: `slot` indexes Probe.locals."""
 
@@ -293,6 +300,8 @@ class IntrinsicKind(Enum):
 
     PID = "pid"  # tgid in the agent's PID namespace
     TID = "tid"
+    PID_HOST = "pid_host"  # tgid in the initial PID namespace
+    TID_HOST = "tid_host"
     PID_INNER = "pid_inner"  # in the task's own (innermost) PID namespace
     TID_INNER = "tid_inner"
     UID = "uid"
@@ -317,7 +326,7 @@ class IntrinsicKind(Enum):
     RETURN_VALUE = "retval"  # of fexit: constants offset; of *retprobe: register
     READ_STRING = "str"  # (address, length or nothing); constants space; type StringType
     READ_BUFFER = "buf"  # (address or place, length or nothing); constants space; type BufferType
-    READ_KERNEL = "kptr"  # (address)
+    READ_KERNEL = "kptr"  # (address): the address itself, as a number; constants space says whose it is
     STRING_LENGTH = "strlen"  # (string)
     STRING_CONTAINS = "strcontains"  # (haystack, needle)
     STRING_INDEX = "strindex"
@@ -330,6 +339,7 @@ class IntrinsicKind(Enum):
     STACK_LENGTH = "stack_len"
     SIGNAL = "signal"  # (number); constants target: "process"/"thread"
     OVERRIDE = "override"  # (value)
+    USER_ADDRESS = "uaddr"  # constants address (as linked), target (binary), symbol; type PointerType in user space
     PER_CPU_POINTER = "percpu_kaddr"  # (address, cpu or nothing)
     SOCKET_COOKIE = "socket_cookie"  # (pointer)
     PATH = "path"  # (pointer to struct path): StringType

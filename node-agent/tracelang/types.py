@@ -137,6 +137,7 @@ class TagKind(Enum):
     USERNAME = "username"
     SYSCALL_NAME = "syscall_name"
     SIGNAL_NAME = "signal_name"
+    COMM_OF = "comm"  # name of the process with that number
     POD = "pod"  # Kubernetes names of the event's cgroup id
     CONTAINER = "container"
     NAMESPACE = "namespace"

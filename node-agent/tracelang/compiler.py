@@ -1,0 +1,101 @@
+"""The one entry of the compiler: text and facts in; a typed tree, a plan, or diagnostics out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tracelang import ir, nodes
+from tracelang.diagnostics import Diagnostics, ProgramError
+from tracelang.facts import Facts
+from tracelang.parser import parse as parse_text
+from tracelang.passes.type_program import type_program
+from tracelang.plan import CompileOptions, Plan
+from tracelang.recursion import room_to_recurse
+from tracelang.source import Source, Span
+
+
+@dataclass(frozen=True, slots=True)
+class CompileResult:
+    """`diagnostics` holds warnings; `sources` what their spans point into."""
+
+    plan: Plan
+    diagnostics: Diagnostics
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """`typed` None: the diagnostics say why."""
+
+    typed: ir.TypedProgram | None
+    diagnostics: Diagnostics
+    sources: tuple[Source, ...]
+
+
+def parse(text: str, name: str = "stdin") -> tuple[nodes.Program | None, Diagnostics]:
+    """The tree as written; None when there are errors."""
+    return parse_text(text, name)
+
+
+def analyse(
+    program: nodes.Program,
+    facts: Facts,
+    options: CompileOptions,
+    *,
+    sources: tuple[Source, ...] = (),
+    diagnostics: Diagnostics | None = None,
+) -> ir.TypedProgram:
+    """The typed tree of a program whose macros are expanded. Raises ProgramError."""
+
+    def position(span: Span) -> tuple[int, int]:
+        return sources[span.source].position(span.start) if span.source < len(sources) else (0, 0)
+
+    with room_to_recurse():
+        return type_program(
+            program,
+            facts,
+            options,
+            position=position,
+            diagnostics=diagnostics if diagnostics is not None else Diagnostics(),
+        )
+
+
+def compile_program(
+    text: str, *, name: str = "stdin", facts: Facts, options: CompileOptions | None = None
+) -> CompileResult:
+    """The plan. Raises ProgramError with all that is wrong with the program."""
+    from tracelang.codegen import generate
+
+    wanted = options or CompileOptions()
+    sources = [Source(name, text)]
+    typed, diagnostics = _front(text, name, sources, facts, wanted)
+    return CompileResult(generate(typed, wanted, facts), diagnostics, tuple(sources))
+
+
+def check_program(
+    text: str, *, name: str = "stdin", facts: Facts, options: CompileOptions | None = None
+) -> CheckResult:
+    """Types without code: what `check` shows. Never raises for a mistake in the program."""
+    sources = [Source(name, text)]
+    try:
+        typed, diagnostics = _front(text, name, sources, facts, options or CompileOptions())
+    except ProgramError as error:
+        return CheckResult(None, error.diagnostics, tuple(sources))
+    return CheckResult(typed, diagnostics, tuple(sources))
+
+
+def _front(
+    text: str, name: str, sources: list[Source], facts: Facts, options: CompileOptions
+) -> tuple[ir.TypedProgram, Diagnostics]:
+    program, diagnostics = parse_text(text, name, options.positional)
+    if program is None or diagnostics.failed:
+        raise ProgramError(diagnostics)
+    program = expand(program, sources, facts, diagnostics)
+    if diagnostics.failed:
+        raise ProgramError(diagnostics)
+    return analyse(program, facts, options, sources=tuple(sources), diagnostics=diagnostics), diagnostics
+
+
+def expand(program: nodes.Program, sources: list[Source], facts: Facts, diagnostics: Diagnostics) -> nodes.Program:
+    """Imports, #defines and macros; the texts that they bring in are added to `sources`."""
+    return program

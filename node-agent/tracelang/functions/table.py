@@ -1,0 +1,25 @@
+"""One row of the table of functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tracelang import ir, nodes
+from tracelang.lowering.body import Body
+
+Rule = Callable[[Body, nodes.Call], ir.Expr]
+MANY = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """`usage` as the reference shows it; `least` and `most` arguments; `lower` has the call's nodes to itself."""
+
+    name: str
+    usage: str
+    least: int
+    most: int
+    lower: Rule
+    doc: str
+    unsafe: bool = False

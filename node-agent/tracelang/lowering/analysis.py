@@ -1,0 +1,175 @@
+"""What one compilation knows while it types a program: settings, symbols, events, diagnostics.
+
+Everything that survives a round (symbols) and everything that a round makes anew (events, diagnostics) is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tracelang import nodes
+from tracelang.config import Value
+from tracelang.diagnostics import Diagnostics, Note
+from tracelang.facts import Facts
+from tracelang.plan import CompileOptions, EventField, EventKind, EventSpec
+from tracelang.source import NOWHERE, Span
+from tracelang.symbols import MapSymbol, VariableSymbol
+from tracelang.type_names import TypeNames
+from tracelang.type_rules import UNRESOLVED, harden, promote, show
+from tracelang.types import Type, align_of, align_up, size_of
+
+Position = Callable[[Span], tuple[int, int]]
+
+
+@dataclass(slots=True)
+class Analysis:
+    """`changed` is set when a symbol's type grew: another round is due."""
+
+    facts: Facts
+    options: CompileOptions
+    settings: dict[str, Value]
+    types: TypeNames
+    position: Position
+    declarations: dict[str, nodes.MapDeclaration]
+    subprograms: dict[str, nodes.Subprogram]
+    maps: dict[str, MapSymbol] = field(default_factory=dict)
+    variables: dict[tuple[object, ...], VariableSymbol] = field(default_factory=dict)
+    changed: bool = False
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    events: list[EventSpec] = field(default_factory=list)
+    probe_names: list[str] = field(default_factory=list)
+    map_reads: dict[str, Span] = field(default_factory=dict)
+    mentioned: set[str] = field(default_factory=set)
+    told: set[tuple[Span, str]] = field(default_factory=set)
+    evaluating: bool = False  # types only: sizeof, typeof
+
+    def begin_round(self) -> None:
+        self.changed = False
+        self.diagnostics = Diagnostics()
+        self.events = []
+        self.probe_names = []
+        self.map_reads = {}
+        self.mentioned = set()
+        self.told = set()
+        for symbol in self.maps.values():
+            symbol.only_added = True
+            symbol.written = False
+
+    # --- diagnostics: the same mistake in two variants of a probe is told once
+
+    def error(self, span: Span, message: str, hint: str = "", notes: tuple[Note, ...] = ()) -> None:
+        if (span, message) not in self.told:
+            self.told.add((span, message))
+            self.diagnostics.error(span, message, hint=hint, notes=notes)
+
+    def warn(self, span: Span, message: str, hint: str = "") -> None:
+        if self.options.warnings and (span, message) not in self.told:
+            self.told.add((span, message))
+            self.diagnostics.warning(span, message, hint=hint)
+
+    # --- settings
+
+    def number(self, name: str) -> int:
+        value = self.settings[name]
+        return value if isinstance(value, int) else 0
+
+    def text(self, name: str) -> str:
+        return str(self.settings[name])
+
+    # --- maps
+
+    def map(self, name: str) -> MapSymbol:
+        self.mentioned.add(name)
+        return self.maps.setdefault(name, MapSymbol(name))
+
+    def grow_value(self, symbol: MapSymbol, type_: Type, span: Span) -> bool:
+        """The map's value holds `type_` from now on; False (and told) when it can't."""
+        both = promote(symbol.value, type_)
+        if both is None:
+            self._mismatch(f"@{symbol.name}", "map", type_, symbol.value, span=span, first=symbol.value_span)
+            return False
+        if symbol.value_span == NOWHERE:
+            symbol.value_span = span
+        if both != symbol.value:
+            symbol.value = both
+            self.changed = True
+        return True
+
+    def grow_key(self, symbol: MapSymbol, type_: Type, span: Span) -> bool:
+        assert symbol.key is not None
+        both = promote(symbol.key, type_)
+        if both is None:
+            note = (Note(symbol.key_span, "the first use is here"),) if symbol.key_span != NOWHERE else ()
+            self.error(
+                span,
+                f"Argument mismatch for @{symbol.name}: trying to access with arguments: '{show(type_)}' "
+                f"when map expects arguments: '{show(symbol.key)}'",
+                notes=note,
+            )
+            return False
+        if symbol.key_span == NOWHERE:
+            symbol.key_span = span
+        if both != symbol.key:
+            symbol.key = both
+            self.changed = True
+        return True
+
+    def grow_variable(self, symbol: VariableSymbol, type_: Type, span: Span) -> bool:
+        both = promote(symbol.type, type_)
+        if both is not None and symbol.declared and harden(both) != harden(symbol.type):
+            both = None
+        if both is None:
+            self._mismatch(f"${symbol.name}", "variable", type_, symbol.type, span=span, first=symbol.span)
+            return False
+        if not symbol.declared and both != symbol.type:
+            symbol.type = both
+            self.changed = True
+        return True
+
+    def _mismatch(self, name: str, what: str, new: Type, old: Type, *, span: Span, first: Span) -> None:
+        notes = (Note(first, f"{name} got its type here"),) if first not in (NOWHERE, span) else ()
+        self.error(
+            span,
+            f"Type mismatch for {name}: trying to assign value of type '{show(new)}' "
+            f"when {what} already has a type '{show(old)}'",
+            notes=notes,
+        )
+
+    # --- events
+
+    def add_event(
+        self,
+        kind: EventKind,
+        types: tuple[Type, ...],
+        *,
+        span: Span,
+        text: str = "",
+        map_name: str = "",
+        options: dict[str, int | str] | None = None,
+        probe_name: str = "",
+    ) -> int:
+        """The index of a new event whose record holds values of these types, in order."""
+        offset = 8
+        fields = []
+        for item in types:
+            hard = harden(item)
+            offset = align_up(offset, max(1, align_of(hard)))
+            fields.append(EventField(offset, hard))
+            offset += 0 if hard == UNRESOLVED else size_of(hard)
+        line, column = self.position(span)
+        self.events.append(
+            EventSpec(
+                id=len(self.events),
+                kind=kind,
+                size=align_up(offset, 8),
+                fields=tuple(fields),
+                text=text,
+                map=map_name,
+                options=options or {},
+                line=line,
+                column=column,
+                probe_name=probe_name,
+            )
+        )
+        return len(self.events) - 1

@@ -1,0 +1,92 @@
+"""Maps get their kernel type and size; maps that are read but never written are told."""
+
+from __future__ import annotations
+
+from tracelang import ir, nodes
+from tracelang.lowering.analysis import Analysis
+from tracelang.plan import BpfMapKind
+from tracelang.suggest import did_you_mean
+from tracelang.symbols import MapSymbol
+from tracelang.type_rules import harden, is_known
+from tracelang.types import AggregateType
+
+DECLARED_KINDS = {
+    "hash": BpfMapKind.HASH,
+    "lruhash": BpfMapKind.LRU_HASH,
+    "percpuhash": BpfMapKind.PERCPU_HASH,
+    "percpulruhash": BpfMapKind.LRU_PERCPU_HASH,
+    "percpuarray": BpfMapKind.PERCPU_ARRAY,
+    "array": BpfMapKind.ARRAY,
+}
+PER_CPU = (BpfMapKind.PERCPU_HASH, BpfMapKind.LRU_PERCPU_HASH, BpfMapKind.PERCPU_ARRAY)
+
+
+def check_maps(program: nodes.Program, analysis: Analysis) -> None:
+    """After the last round."""
+    written = [name for name, symbol in analysis.maps.items() if symbol.written]
+    for name, span in analysis.map_reads.items():
+        symbol = analysis.maps[name]
+        if not symbol.written:
+            analysis.error(span, f"Undefined map: @{name}", did_you_mean(name, written))
+        elif not is_known(symbol.value) and not analysis.diagnostics.failed:
+            analysis.error(span, f"The type of @{name} can't be told: it is only assigned from itself")
+    for declaration in program.map_declarations:
+        _check_declaration(declaration, analysis)
+
+
+def _check_declaration(declaration: nodes.MapDeclaration, analysis: Analysis) -> None:
+    kind = DECLARED_KINDS.get(declaration.kind)
+    if kind is None:
+        hint = did_you_mean(declaration.kind, DECLARED_KINDS) or "use " + ", ".join(list(DECLARED_KINDS)[:4])
+        analysis.error(declaration.span, f"Invalid bpf map type: {declaration.kind}", hint)
+        return
+    if declaration.name not in analysis.mentioned:
+        analysis.warn(declaration.span, f"Unused map: @{declaration.name}")
+        return
+    symbol = analysis.maps[declaration.name]
+    if not is_known(symbol.value):
+        return
+    if (kind in PER_CPU) != isinstance(symbol.value, AggregateType):
+        analysis.error(
+            symbol.value_span,
+            f"Incompatible map types. Type from declaration: {declaration.kind}. "
+            f"Type from value/key type: {_kind_name(_natural_kind(symbol))}",
+        )
+
+
+def _kind_name(kind: BpfMapKind) -> str:
+    return next(name for name, item in DECLARED_KINDS.items() if item is kind)
+
+
+def _natural_kind(symbol: MapSymbol) -> BpfMapKind:
+    per_cpu = isinstance(symbol.value, AggregateType)
+    if symbol.key is None:
+        return BpfMapKind.PERCPU_ARRAY if per_cpu else BpfMapKind.ARRAY
+    return BpfMapKind.PERCPU_HASH if per_cpu else BpfMapKind.HASH
+
+
+def typed_maps(analysis: Analysis) -> tuple[ir.TypedMap, ...]:
+    """All maps that the program writes, in order of their first use."""
+    return tuple(
+        _typed(symbol, analysis)
+        for symbol in analysis.maps.values()
+        if symbol.name in analysis.mentioned and symbol.written and is_known(symbol.value)
+    )
+
+
+def _typed(symbol: MapSymbol, analysis: Analysis) -> ir.TypedMap:
+    kind = _natural_kind(symbol)
+    entries = 1 if symbol.key is None else analysis.number("max_map_keys")
+    declaration = analysis.declarations.get(symbol.name)
+    if declaration is not None and symbol.key is not None:
+        kind = DECLARED_KINDS[declaration.kind]
+        entries = declaration.max_entries
+    return ir.TypedMap(
+        name=symbol.name,
+        key=harden(symbol.key) if symbol.key is not None else None,
+        value=harden(symbol.value),
+        kind=kind,
+        max_entries=entries,
+        merge=symbol.merge,
+        span=symbol.value_span,
+    )

@@ -1,0 +1,122 @@
+"""uprobe, uretprobe, usdt: places in binaries and libraries; paths are the container's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tracelang.facts import Facts, Location
+from tracelang.plan import ProgramType
+from tracelang.providers.base import (
+    ArgumentField,
+    ContextKind,
+    FieldSource,
+    Malformed,
+    Parsed,
+    Positional,
+    Provider,
+    Result,
+)
+from tracelang.providers.numbers import parse_number
+from tracelang.types import AddressSpace, PointerType, Type
+
+
+def _function_parser(name: str, *, offsets: bool) -> Callable[[tuple[str, ...]], Parsed | Malformed]:
+    """`name:binary:function[+offset]`, `name:binary:address`, `name:binary:cpp:function`.
+
+    Parts are (binary, function or address, with "+offset"); option "language" is set for `cpp`.
+    """
+
+    def parse(parts: tuple[str, ...]) -> Parsed | Malformed:
+        options: dict[str, int | str] = {}
+        if len(parts) == 3 and parts[1]:
+            if parts[1] != "cpp":
+                return Malformed(f"{name}: {parts[1]!r} is not a language that names can be demangled from", "use cpp")
+            options["language"] = "cpp"
+        elif len(parts) != 2:
+            return Malformed(
+                f"{name} probe type requires 2 or 3 arguments, found {len(parts)}", f"write {name}:binary:function"
+            )
+        binary, target = parts[0], parts[-1]
+        if not binary or not target:
+            return Malformed(f"{name}: the {'function' if binary else 'binary'} is missing")
+        function, plus, text = target.rpartition("+") if "language" not in options else (target, "", "")
+        if not plus:
+            return Parsed((binary, target), options)
+        offset = parse_number(text)
+        if offset is None:
+            return Malformed(f"Invalid offset: {text!r} isn't a number")
+        if offset and not offsets:
+            return Malformed(f"{name} can not be attached to an offset: they fire when the function returns")
+        return Parsed((binary, f"{function}+{offset}"), {**options, "offset": offset})
+
+    return parse
+
+
+def _parse_usdt(parts: tuple[str, ...]) -> Parsed | Malformed:
+    match parts:
+        case (binary, name) if binary and name:
+            return Parsed((binary, "", name))
+        case (binary, namespace, name) if binary and name:
+            return Parsed((binary, namespace, name))
+    return Malformed(
+        f"usdt probe type requires 2 or 3 arguments, found {len(parts)}", "write usdt:binary:namespace:name"
+    )
+
+
+def user_pointer(type_: Type) -> Type:
+    return PointerType(type_.target, AddressSpace.USER) if isinstance(type_, PointerType) else type_
+
+
+def _fields(facts: Facts, location: Location) -> dict[str, ArgumentField] | None:
+    signature = facts.user_function(location.target, location.function)
+    if signature is None:
+        return None
+    return {
+        parameter.name: ArgumentField(
+            parameter.name, user_pointer(parameter.type), FieldSource.REGISTER, offset=parameter.register
+        )
+        for parameter in signature.parameters
+    }
+
+
+UPROBE = Provider(
+    name="uprobe",
+    aliases=("u",),
+    parse=_function_parser("uprobe", offsets=True),
+    program_type=ProgramType.KPROBE,
+    space=AddressSpace.USER,
+    positional=Positional.REGISTER,
+    stack_arguments=True,
+    registers=True,
+    has_fields=True,
+    fields=_fields,
+    context=ContextKind.REGISTERS,
+    function_name=True,
+    user_symbols=True,
+    usage="uprobe:binary:function",
+)
+URETPROBE = Provider(
+    name="uretprobe",
+    aliases=("ur",),
+    parse=_function_parser("uretprobe", offsets=False),
+    program_type=ProgramType.KPROBE,
+    space=AddressSpace.USER,
+    registers=True,
+    result=Result.REGISTER,
+    context=ContextKind.REGISTERS,
+    function_name=True,
+    user_symbols=True,
+    usage="uretprobe:binary:function",
+)
+USDT = Provider(
+    name="usdt",
+    aliases=("U",),
+    parse=_parse_usdt,
+    program_type=ProgramType.KPROBE,
+    space=AddressSpace.USER,
+    positional=Positional.USDT,
+    registers=True,
+    context=ContextKind.REGISTERS,
+    user_symbols=True,
+    usage="usdt:binary:namespace:name",
+)
