@@ -18,7 +18,7 @@ from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException, incluster_config, kube_config
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, ReadTimeoutError, SSLError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError, SSLError
 
 from kubectl_trace.context import KubeFlags
 from kubectl_trace.errors import CommandError
@@ -307,7 +307,7 @@ def _unreachable(error: Exception, *, host: str) -> Unreachable:
             f"the certificate of the API server at {host} isn't trusted",
             hint="check certificate-authority in the kubeconfig",
         )
-    if isinstance(reason, ConnectTimeoutError | ReadTimeoutError):
+    if isinstance(reason, ConnectTimeoutError | ReadTimeoutError) and not isinstance(reason, NewConnectionError):
         return Unreachable(f"the API server at {host} didn't answer in time", hint=hint)
     words = str(getattr(reason, "args", [""])[-1] if reason is not None else error)
     return Unreachable(f"can't reach the API server at {host}: {words.rpartition(': ')[2] or words}", hint=hint)
