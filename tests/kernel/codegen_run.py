@@ -133,5 +133,8 @@ def evaluated_all(
     ]
     typed = program(begin(*before, *stores, locals=locals), keyed_map("all", S64), *maps)
     with ran(typed, options) as live:
-        found = {struct.unpack("<q", key)[0]: struct.unpack("<q", values[0])[0] for key, values in live.by_name("all").entries()}
+        found = {
+            struct.unpack("<q", key)[0]: struct.unpack("<q", values[0])[0]
+            for key, values in live.by_name("all").entries()
+        }
     return [found[position] for position in range(len(exprs))]

@@ -45,7 +45,7 @@ def place_at(writer: Writer, address: str) -> Place:
 def address(writer: Writer) -> str:
     """The context's address as a number, hidden from the compiler, so that it never folds it into a load."""
     name = writer.temp_of("u64", "(u64)ctx", "context")
-    writer.emit(f'asm volatile("" : "+r"({name}));')
+    writer.opaque(name)
     return name
 
 

@@ -213,13 +213,9 @@ def _logical(writer: Writer, node: ir.Logical) -> str:
         return f"({left} {node.operator} {right})"
     result = writer.temp_of("u8", f"{left} != 0", "decided")
     with writer.block(f"if ({'' if node.operator == '&&' else '!'}{result})"):
-        _replay(writer, lines)
+        writer.replay(lines)
         writer.emit(f"{result} = {right} != 0;")
     return result
-
-
-def _replay(writer: Writer, lines: list[Line]) -> None:
-    writer.lines.extend(Line(line.depth + 1, line.text, line.span) for line in lines)
 
 
 def _select(writer: Writer, node: ir.Select) -> str:

@@ -315,7 +315,7 @@ def _stack(writer: Writer, expr: ir.Intrinsic) -> places.Fill:
     assert isinstance(type_, StackType)
     macro = writer.module.stacks_macro(type_.depth, type_.mode)
     flags = BPF_F_USER_STACK if type_.user else 0
-    found = writer.temp_of("s64", f"bpf_get_stackid(ctx, {macro}, {flags})", "stack")
+    found = writer.temp_of("s64", f"{writer.module.need('get_stackid')}(ctx, {macro}, {flags})", "stack")
     with writer.block(f"if ({found} == -17)"):  # EEXIST: another stack has the slot
         maps.count_up(writer, Counter.STACK_LOST)
     pid = tasks.process(writer) if type_.user else "0"

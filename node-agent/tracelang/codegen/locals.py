@@ -1,6 +1,6 @@
 """Scratch variables: where each one lives, and its declaration with zero as the first value.
 
-Scalars are C variables, or members of the frame in programs with loops; big values are in scratch memory.
+Scalars are C variables; big values, and everything in functions with loops, are in scratch memory.
 """
 
 from __future__ import annotations
@@ -13,27 +13,26 @@ from tracelang.types import align_up, is_scalar, size_of
 
 
 def declare_locals(writer: Writer) -> None:
+    program = writer.program
     if writer.frame:
-        writer.frame_members[:0] = ["void *ctx", "u64 returned"]
-        writer.emit(f"struct {writer.frame_struct} frame_memory = {{}};")
-        writer.emit(f"struct {writer.frame_struct} *frame = &frame_memory;")
-        writer.emit("frame->ctx = ctx;")
+        # What callbacks get: the address of the context pointer.
+        writer.emit("void *kept = ctx;")
+        program.scratch_locals.append((f"u64 {writer.prefix}_returned", 8))
+        writer.emit(f"{writer.frame}{writer.prefix}_returned = 0;")
+        if writer.gives_scalar:
+            program.scratch_locals.append((f"s64 {writer.prefix}_result", 8))
     for slot, variable in enumerate(writer.locals):
         name = writer.local_name(slot)
         size = size_of(variable.type)
         if is_scalar(variable.type):
-            declaration = f"{c_type(variable.type)} {name}"
+            kind = c_type(variable.type)
             if writer.frame:
-                writer.frame_members.append(declaration)
+                program.scratch_locals.append((f"{kind} {name} __attribute__((aligned(8)))", 8))
+                writer.emit(f"{writer.frame}{name} = 0;")
             else:
-                writer.emit(f"{declaration} = 0;")
+                writer.emit(f"{kind} {name} = 0;")
         elif writer.lives_in_scratch(size):
-            writer.program.scratch_locals.append((name, align_up(size, 8)))
+            program.scratch_locals.append((f"u8 {name}[{align_up(size, 8)}]", align_up(size, 8)))
             zero(writer, places.local_place(writer, slot), size)
         else:
-            room = align_up(max(size, 1), 8)
-            declaration = f"u8 {name}[{room}] __attribute__((aligned(8)))"
-            if writer.frame:
-                writer.frame_members.append(declaration)
-            else:
-                writer.emit(f"{declaration} = {{}};")
+            writer.emit(f"u8 {name}[{align_up(max(size, 1), 8)}] __attribute__((aligned(8))) = {{}};")

@@ -1,8 +1,9 @@
 """Loops: run by the kernel calling back (bpf_loop, bpf_for_each_map_elem), so that the verifier checks a body once.
 
-Comes in: While, ForRange, ForMap; goes out: a callback function and the call. The scratch variables then live in a
-struct on the program's stack, the frame, whose address the callback gets: `frame->v0_x`. Where a kernel has no
-bpf_loop (before 5.17), loops are plain C with a bound.
+Comes in: While, ForRange, ForMap; goes out: a callback function and the call. The scratch variables then live in the
+program's scratch memory, where the callback finds them too: `scratch->v0_x`. The verifier doesn't follow values
+through map memory, so that a loop's second turn looks to it like the first, and it is done. The callback gets the
+address of the context pointer. Where a kernel has no bpf_loop (before 5.17), loops are plain C with a bound.
 """
 
 from __future__ import annotations
@@ -28,15 +29,31 @@ CALLBACK_STACK_USED = STACK_BUDGET * 2 // 3
 """A callback's frame shares the 512 bytes with its caller's."""
 
 
+LOOPS = (ir.While, ir.ForRange, ir.ForMap)
+
+
 def needs_frame(node: object) -> bool:
-    """Whether statements contain a loop that runs by callback."""
-    if isinstance(node, ir.While | ir.ForRange | ir.ForMap):
+    """Whether statements contain a loop, which needs its variables outside the C function."""
+    return contains(node, *LOOPS)
+
+
+def contains(node: object, *kinds: type[ir.Expr | ir.Stmt]) -> bool:
+    """Whether a tree has a node of one of the kinds."""
+    if isinstance(node, kinds):
         return True
     if isinstance(node, tuple):
-        return any(needs_frame(item) for item in node)
+        return any(contains(item, *kinds) for item in node)
     if isinstance(node, ir.Expr | ir.Stmt):
-        return any(needs_frame(getattr(node, name)) for name in type(node).__dataclass_fields__ if name != "span")
+        return any(
+            contains(getattr(node, name), *kinds)
+            for name in type(node).__dataclass_fields__
+            if name not in ("span", "type")
+        )
     return False
+
+
+def contains_loop(lines: list[Line]) -> bool:
+    return any("&kept" in line.text for line in lines)
 
 
 def while_loop(writer: Writer, statement: ir.While) -> None:
@@ -48,7 +65,7 @@ def while_loop(writer: Writer, statement: ir.While) -> None:
     with _callback(writer, "u64 turn, void *data") as (inner, number):
         inner.emit(f"if (!({expressions.condition(inner, statement.condition)})) return 1;")
         statements.write_all(inner, statement.body)
-    _call_loop(writer, turns=str(MOST_TURNS), callback=number)
+    _call_loop(writer, turns=str(MOST_TURNS), callback=number, body=statement.body)
 
 
 def for_range(writer: Writer, statement: ir.ForRange) -> None:
@@ -64,14 +81,14 @@ def for_range(writer: Writer, statement: ir.ForRange) -> None:
             writer.emit(f"{variable} = ({kind})({first} + {turn});")
             statements.write_all(writer, statement.body)
         return
-    first = writer.frame + writer.frame_member("s64", "first")
+    first = writer.shared_member("s64", "first")
     writer.emit(f"{first} = {start};")
     turns = writer.temp_of("u64", f"(s64){end} > {first} ? (u64)((s64){end} - {first}) : 0", "turns")
     with _callback(writer, "u64 turn, void *data") as (inner, number):
         inner.emit(f"{variable} = ({kind})({first} + (s64)turn);")
         statements.write_all(inner, statement.body)
     writer.emit(f"if ({turns} > {MOST_TURNS}) {turns} = {MOST_TURNS};")
-    _call_loop(writer, turns=turns, callback=number)
+    _call_loop(writer, turns=turns, callback=number, body=statement.body)
 
 
 def for_map(writer: Writer, statement: ir.ForMap) -> None:
@@ -84,8 +101,8 @@ def for_map(writer: Writer, statement: ir.ForMap) -> None:
         with inner.buffers():
             _bind_entry(inner, statement, typed=typed, pair=pair, macro=macro)
         statements.write_all(inner, statement.body)
-    writer.emit(f"bpf_for_each_map_elem({macro}, (void *)bpf_pseudo_fd(4, {number}), frame, 0);")
-    _leave_if_returned(writer)
+    writer.emit(f"bpf_for_each_map_elem({macro}, (void *)bpf_pseudo_fd(4, {number}), &kept, 0);")
+    _leave_if_returned(writer, statement.body)
 
 
 def _bind_entry(inner: Writer, statement: ir.ForMap, *, typed: ir.TypedMap, pair: Type, macro: str) -> None:
@@ -134,16 +151,20 @@ def next_turn(writer: Writer) -> None:
 def leave_function(writer: Writer) -> None:
     """`return` of the program's text; inside a callback it also ends the loops around."""
     if writer.in_callback:
-        writer.emit("frame->returned = 1;")
+        writer.emit(f"{writer.frame}{writer.prefix}_returned = 1;")
         writer.emit("return 1;")
     else:
         writer.emit(writer.leave)
 
 
-def _leave_if_returned(writer: Writer) -> None:
-    with writer.block("if (frame->returned)"):
+def _leave_if_returned(writer: Writer, body: tuple[ir.Stmt, ...]) -> None:
+    if not contains(body, ir.Return):
+        return
+    with writer.block(f"if ({writer.frame}{writer.prefix}_returned)"):
         if writer.in_callback:
             writer.emit("return 1;")
+        elif writer.gives_scalar:
+            writer.emit(f"return {writer.frame}{writer.prefix}_result;")
         else:
             writer.emit(writer.leave)
 
@@ -170,16 +191,15 @@ def _callback(writer: Writer, parameters: str) -> Iterator[tuple[Writer, int]]:
     inner = replace(writer, lines=[], depth=1, in_callback=True, plain_loops=0, stack_used=CALLBACK_STACK_USED)
     yield inner, number
     inner.emit("return 0;")
-    head = [
-        Line(1, f"struct {writer.frame_struct} *frame = data;", writer.span),
-        Line(1, "void *ctx = frame->ctx;", writer.span),
-    ]
+    head = [Line(1, "void *ctx = *(void **)data;", writer.span)]
+    if contains_loop(inner.lines):
+        head.append(Line(1, "void *kept = ctx;", writer.span))
     head.extend(Line(1, text, writer.span) for text in scratch_lookup(writer, missing="return 1;"))
     program.functions.append(
         FunctionText(name=name, head=f"int {name}({parameters})", comment="", lines=(*head, *inner.lines))
     )
 
 
-def _call_loop(writer: Writer, *, turns: str, callback: int) -> None:
-    writer.emit(f"bpf_loop({turns}, (void *)bpf_pseudo_fd(4, {callback}), frame, 0);")
-    _leave_if_returned(writer)
+def _call_loop(writer: Writer, *, turns: str, callback: int, body: tuple[ir.Stmt, ...]) -> None:
+    writer.emit(f"bpf_loop({turns}, (void *)bpf_pseudo_fd(4, {callback}), &kept, 0);")
+    _leave_if_returned(writer, body)

@@ -93,7 +93,7 @@ def place(writer: Writer, expr: ir.Expr) -> Place:
 
 def _base(writer: Writer, base: ir.Expr) -> Place:
     """Of a member access: a pointer as the base is followed."""
-    if is_scalar(base.type):
+    if is_scalar(base.type) and not isinstance(base, Known):
         space = base.type.space if isinstance(base.type, PointerType) else AddressSpace.NONE
         return Place(_space_of(writer, space), expressions.value(writer, base))
     return place(writer, base)
@@ -113,7 +113,9 @@ def _element(writer: Writer, expr: ir.Element) -> Place:
     index = expressions.pinned(writer, expressions.value(writer, expr.index), expr.index.type)
     if base.is_ours:
         # The verifier must see the bound, so that the address stays inside the buffer.
-        checked = writer.temp_of("u64", f"(u64){index} < {max(expr.count, 1)} ? (u64){index} : 0", "index")
+        checked = writer.temp_of("u64", index, "index")
+        writer.opaque(checked)
+        writer.emit(f"if ({checked} >= {max(expr.count, 1)}) {checked} = 0;")
         start = writer.temp_of("u8 *", f"{base.address} + {checked} * {expr.stride}", "element")
         return Place(AddressSpace.BPF, start, alignment=_power_of_two(expr.stride, base.aligned_to()))
     offset = f"{base.address} + (u64){index} * {expr.stride}"

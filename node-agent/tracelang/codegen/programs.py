@@ -10,7 +10,7 @@ from tracelang.codegen import expressions, loops, scope, statements, subprograms
 from tracelang.codegen.locals import declare_locals
 from tracelang.codegen.module import Module
 from tracelang.codegen.values import comment
-from tracelang.codegen.writer import FunctionText, Line, ProgramState, StructText, Writer, scratch_lookup
+from tracelang.codegen.writer import FunctionText, Line, ProgramState, Writer, scratch_lookup
 from tracelang.plan import Counter, MapRole, ProgramSpec, ProgramType
 
 UNCOUNTED = frozenset({"begin", "end", "self", "bench", "test"})
@@ -22,8 +22,7 @@ def write_program(module: Module, probe: ir.TypedProbe, *, slot: int) -> Program
     program = ProgramState(probe=probe, slot=slot)
     writer = Writer(module=module, program=program, locals=probe.locals, leave=f"return {result_of(probe.type)};")
     if loops.needs_frame((probe.predicate, probe.body)):
-        writer.frame = "frame->"
-        writer.frame_struct = f"{probe.function}_frame"
+        writer.frame = "scratch->"
     with writer.at(probe.span):
         # Functions of the program first, so that their buffers are out of the way of the program's own.
         subprograms.write_called(writer, (probe.predicate, probe.body))
@@ -40,8 +39,6 @@ def write_program(module: Module, probe: ir.TypedProbe, *, slot: int) -> Program
             statements.write_all(writer, probe.body)
             writer.emit(writer.leave)
         writer.lines.extend(body)
-    if writer.frame:
-        program.structs.append(StructText(writer.frame_struct, tuple(writer.frame_members)))
     program.functions.append(
         FunctionText(
             name=probe.function,

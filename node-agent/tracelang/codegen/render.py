@@ -68,7 +68,7 @@ def _scratch_size(program: ProgramState) -> int:
 def _layout(module: Module, program: ProgramState) -> dict[str, object]:
     structs = list(program.structs)
     if program.uses_scratch:
-        members = [f"u8 {name}[{size}]" for name, size in program.scratch_locals]
+        members = [declaration for declaration, _ in program.scratch_locals]
         if program.zeros:
             members.append(f"u8 zeros[{program.zeros}]")
         if program.arena_peak:

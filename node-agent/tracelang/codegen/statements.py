@@ -5,13 +5,14 @@ Each statement begins with its source text in a comment; buffers that it takes a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from tracelang import ir
 from tracelang.codegen import aggregates, events, expressions, loops, maps, places, subprograms
 from tracelang.codegen.copy import copy
 from tracelang.codegen.values import CodegenError, Place, c_type, comment
-from tracelang.codegen.writer import Writer
+from tracelang.codegen.writer import Line, Writer
 from tracelang.types import AddressSpace, is_scalar, size_of
 
 
@@ -25,7 +26,23 @@ def write(writer: Writer, statement: ir.Stmt) -> None:
         text = writer.module.source_line(statement.span)
         if text.strip() and not isinstance(statement, ir.If):
             writer.emit(f"/* {comment(text)} */")
-        _write(writer, statement)
+        with writer.capture() as lines:
+            _write(writer, statement)
+        _in_scope(writer, lines)
+
+
+_TAKES_STACK = re.compile(r"&[a-z_]+_[0-9]+\b|^u8 [a-z_]+_[0-9]+\[")
+
+
+def _in_scope(writer: Writer, lines: list[Line]) -> None:
+    """A statement's lines, in braces when variables in them need memory: clang then gives the next one the same bytes
+    of the stack."""
+    if any(line.depth == writer.depth and _TAKES_STACK.search(line.text) for line in lines):
+        writer.emit("{")
+        writer.replay(lines)
+        writer.emit("}")
+    else:
+        writer.lines.extend(lines)
 
 
 def _write(writer: Writer, statement: ir.Stmt) -> None:

@@ -111,18 +111,16 @@ def concatenate(writer: Writer, expr: ir.Intrinsic) -> places.Fill:
     size = size_of(expr.type)
     first = terminated(writer, expr.arguments[0])
     second = terminated(writer, expr.arguments[1])
-    buffer = writer.buffer(size, "joined")
+    head, tail = size_of(expr.arguments[0].type), size_of(expr.arguments[1].type)
+    # Room for the second string wherever the first ends: no length is variable, only where it starts.
+    buffer = writer.buffer(size + tail, "joined")
     zero(writer, buffer, size)
-    end = writer.temp_of(
-        "s64",
-        f"bpf_probe_read_kernel_str({buffer.address}, {min(size, size_of(expr.arguments[0].type))}, {first.address})",
-        "end",
-    )
-    writer.emit(f"if ({end} > 0) {end}--;")
-    with writer.block(f"if ({end} >= 0 && {end} < {size - 1})"):
-        room = writer.temp_of("u64", f"{size} - {end}", "room")
-        writer.emit(f"if ({room} > {size_of(expr.arguments[1].type)}) {room} = {size_of(expr.arguments[1].type)};")
-        writer.emit(f"bpf_probe_read_kernel_str({buffer.address} + {end}, {room}, {second.address});")
+    call = f"bpf_probe_read_kernel_str({buffer.address}, {min(size, head)}, {first.address})"
+    end = writer.temp_of("u64", f"{call} - 1", "end")
+    writer.opaque(end)
+    with writer.block(f"if ({end} < {size})"):
+        writer.emit(f"bpf_probe_read_kernel_str({buffer.address} + {end}, {tail}, {second.address});")
+        writer.emit(f"{buffer.at(size - 1).lvalue('u8')} = 0;")
     return lambda destination: copy(writer, source=buffer, destination=destination, size=size)
 
 

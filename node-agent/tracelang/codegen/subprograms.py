@@ -5,13 +5,11 @@ Comes in: calls; goes out: C functions, and calls of them. Scalars go by value, 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tracelang import ir
 from tracelang.codegen import expressions, loops, places, statements
 from tracelang.codegen.locals import declare_locals
 from tracelang.codegen.values import CodegenError, Place, c_type
-from tracelang.codegen.writer import FunctionText, Line, StructText, Writer
+from tracelang.codegen.writer import FunctionText, Line, Writer
 from tracelang.types import AddressSpace, NoneType, is_scalar
 
 
@@ -71,20 +69,18 @@ def _function(writer: Writer, name: str) -> str:
         module=writer.module,
         program=program,
         locals=subprogram.locals,
-        prefix=f"f{number}_",
+        prefix=f"f{number}v",
         leave="return 0;" if gives_scalar else "return;",
         result=None if isinstance(subprogram.result, NoneType) else subprogram.result,
         counter=writer.counter,
     )
     if loops.needs_frame(subprogram.body):
-        inner = replace(inner, frame="frame->", frame_struct=f"{c_name}_frame")
+        inner.frame = "scratch->"
     head = _head(subprogram, c_name, program.probe.function)
     _receive(inner, subprogram)
     statements.write_all(inner, subprogram.body)
     if gives_scalar:
         inner.emit("return 0;")
-    if inner.frame:
-        program.structs.append(StructText(inner.frame_struct, tuple(inner.frame_members)))
     program.functions.append(FunctionText(c_name, head, f"fn {number}", tuple(inner.lines), inlined=True))
     return c_name
 
@@ -123,7 +119,5 @@ def give_result(writer: Writer, value: ir.Expr) -> None:
     if not writer.in_callback:
         writer.emit(f"return {text};")
         return
-    if "s64 result" not in writer.frame_members:
-        writer.frame_members.append("s64 result")
-    writer.emit(f"frame->result = {text};")
+    writer.emit(f"{writer.frame}{writer.prefix}_result = {text};")
     loops.leave_function(writer)

@@ -14,7 +14,7 @@ from tracelang import ir
 from tracelang.codegen.module import Module
 from tracelang.codegen.values import Place, c_type
 from tracelang.source import NOWHERE, Span
-from tracelang.types import AddressSpace, Type, align_up
+from tracelang.types import AddressSpace, Type, align_up, is_scalar
 
 ON_STACK_LIMIT = 32
 """Buffers over this size live in scratch memory: a BPF stack has 512 bytes for everything."""
@@ -40,7 +40,7 @@ class ProgramState:
     kfuncs: list[int] = field(default_factory=list)
     functions: list[FunctionText] = field(default_factory=list)  # callbacks and subprograms, callees first
     structs: list[StructText] = field(default_factory=list)
-    scratch_locals: list[tuple[str, int]] = field(default_factory=list)  # (member, size)
+    scratch_locals: list[tuple[str, int]] = field(default_factory=list)  # (declaration, size)
     subprograms: dict[str, str] = field(default_factory=dict)  # name -> C function
     zeros: int = 0
     arena: int = 0  # bytes in use now
@@ -85,8 +85,8 @@ class FunctionText:
 class Writer:
     """One C function being written.
 
-    frame: "" when locals are C variables, else the C text of the pointer to the struct that holds them (in programs
-    with loops that the kernel runs by calling back). leave: the statement that ends the function early.
+    frame: "" when locals are C variables, else "scratch->" (in functions with loops, see `loops`). leave: the statement
+    that ends the function early.
     """
 
     module: Module
@@ -103,8 +103,6 @@ class Writer:
     counter: list[int] = field(default_factory=lambda: [0])
     stack_used: int = 0
     plain_loops: int = 0
-    frame_struct: str = ""
-    frame_members: list[str] = field(default_factory=list)  # C declarations; shared with callbacks
 
     # --- lines ---
 
@@ -128,6 +126,10 @@ class Writer:
             yield captured
         finally:
             self.lines = outer
+
+    def replay(self, lines: list[Line]) -> None:
+        """Lines that were captured, one level deeper."""
+        self.lines.extend(Line(line.depth + 1, line.text, line.span) for line in lines)
 
     @contextmanager
     def at(self, span: Span) -> Iterator[None]:
@@ -161,6 +163,10 @@ class Writer:
         self.emit(f"{kind} {name} = {value};")
         return name
 
+    def opaque(self, name: str) -> None:
+        """Hides what the compiler knows of a variable, so that a check of it stays on the register that is used."""
+        self.emit(f'asm volatile("" : "+r"({name}));')
+
     def buffer(self, size: int, hint: str = "buffer") -> Place:
         """Memory for a value, with undefined contents, until the enclosing `buffers()` ends."""
         name = self.fresh(hint)
@@ -186,13 +192,17 @@ class Writer:
 
     def lives_in_scratch(self, size: int) -> bool:
         """Whether a scratch variable of so many bytes is kept off the stack."""
-        return size > (8 if self.frame else ON_STACK_LIMIT)
+        return bool(self.frame) or size > ON_STACK_LIMIT
 
-    def frame_member(self, kind: str, hint: str) -> str:
-        """A new member of the frame."""
+    def shared_member(self, kind: str, hint: str) -> str:
+        """A variable of the generator's own that callbacks see too."""
         name = self.fresh(hint)
-        self.frame_members.append(f"{kind} {name}")
-        return name
+        self.program.scratch_locals.append((f"{kind} {name}", 8))
+        return f"scratch->{name}"
+
+    @property
+    def gives_scalar(self) -> bool:
+        return self.result is not None and is_scalar(self.result)
 
 
 def scratch_lookup(writer: Writer, *, missing: str) -> list[str]:
