@@ -122,7 +122,7 @@ def _typed(expanded: ExpandedProbe, lowered: _Lowered, number: int) -> ir.TypedP
     several = len(body.places) > 1
     return ir.TypedProbe(
         index=expanded.index,
-        function=f"probe_{number}",
+        function=f"tj_probe_{number}",
         type=provider.program_type,
         attachments=tuple(_attachment(place, cookie=several and body.uses_cookie) for place in body.places),
         predicate=lowered.predicate,
