@@ -13,6 +13,10 @@ from tracejob_agent.kernel.demangle import demangle
 from tracejob_agent.kernel.elf import Elf, ElfError, debug_file
 
 
+_ET_DYN = 3
+_FIXED_BASE = 0x555555554000  # where x86-64 puts position-independent programs that aren't randomized
+
+
 @dataclass(frozen=True, slots=True)
 class UserSymbol:
     """name "": the file is known, its symbols aren't."""
@@ -82,6 +86,23 @@ class UserSymbols:
     def remember(self, pid: int) -> None:
         """Read the process's maps now, while it lives."""
         self._maps[pid] = _read_maps(pid) or self._maps.get(pid, ())
+
+    def assume_executable(self, pid: int, path: str) -> None:
+        """A process that will run `path` without address randomization, and may end before it could be asked."""
+        try:
+            elf = Elf(Path(path))
+        except ElfError:
+            return
+        base = _FIXED_BASE if int.from_bytes(elf.data[16:18], "little") == _ET_DYN else 0
+        self._maps[pid] = tuple(
+            sorted(
+                (
+                    Mapping(base + item.address, base + item.address + item.memory_size, item.offset, path)
+                    for item in elf.segments
+                ),
+                key=lambda item: item.start,
+            )
+        )
 
     def _mapping(self, pid: int, address: int) -> Mapping | None:
         found = _covering(self._maps.get(pid, ()), address)

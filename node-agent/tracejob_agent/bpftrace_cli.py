@@ -1,0 +1,94 @@
+"""tracejob-bpftrace: bpftrace's command line over tracejob's engine.
+
+Arguments in; results on stdout, notices on stderr, an exit status out: what exit() gave, 1 for any error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+
+from tracejob_agent.cli.environment import settings_of
+from tracejob_agent.cli.options import Options, UsageError, parse_command_line
+from tracejob_agent.cli.usage import USAGE
+
+VERSION = "v0.27.1-tracejob"
+
+
+def main() -> int:
+    """The console script's entry."""
+    try:
+        options = parse_command_line(sys.argv[1:])
+        code = run_command(options)
+    except UsageError as error:
+        sys.stderr.write(f"ERROR: {error}\n{USAGE if error.show_usage else ''}")
+        code = 1
+    except BrokenPipeError:
+        # The reader has gone: nobody is left to be told.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+    return code
+
+
+def run_command(options: Options) -> int:
+    """Whatever the options ask for."""
+    if options.has("help"):
+        sys.stderr.write(USAGE)
+        return 0
+    if options.has("version"):
+        sys.stdout.write(f"bpftrace {VERSION}\n")
+        return 0
+    if options.has("info"):
+        from tracejob_agent.cli.info import info_text
+        from tracejob_agent.kernel.host_facts import HostFacts
+
+        sys.stdout.write(info_text(HostFacts(), VERSION))
+        return 0
+    if options.has("list"):
+        from tracejob_agent.cli.listing import list_probes
+
+        return list_probes(options)
+    return _run_program(options)
+
+
+def _run_program(options: Options) -> int:
+    # Imported here: what only prints help or a version is quick.
+    from tracejob_agent.cli.run import Program, run
+    from tracejob_agent.errors import EngineError
+    from tracelang.diagnostics import ProgramError
+    from tracelang.report import render_diagnostics
+    from tracelang.source import Source
+
+    name, text = read_program(options)
+    try:
+        return run(Program(name, text), options, settings=settings_of(os.environ))
+    except ProgramError as error:
+        sources = getattr(error, "sources", None) or (Source(name, text),)
+        sys.stderr.write(render_diagnostics(error.diagnostics, sources, color=sys.stderr.isatty()))
+    except EngineError as error:
+        sys.stderr.write(f"ERROR: {error}\n")
+    return 1
+
+
+def read_program(options: Options) -> tuple[str, str]:
+    """(name, text) of the program. Raises UsageError."""
+    if options.expression is not None:
+        return "stdin", options.expression
+    if options.file is None:
+        raise UsageError("USAGE: filename or -e 'program' required.", show_usage=True)
+    if options.file == "-":
+        return "stdin", sys.stdin.read()
+    try:
+        return options.file, Path(options.file).read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise UsageError(f"failed to open file '{options.file}': {error.strerror}") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""The command of -c: forked and held before its exec, let go when everything is attached, ended with the session."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shlex
+import shutil
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracejob_agent.errors import TargetError
+
+_ADDR_NO_RANDOMIZE = 0x0040000
+_PR_SET_PDEATHSIG = 1
+_TERMINATE_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class Child:
+    """A started command. path: of its executable."""
+
+    pid: int
+    path: str
+    _gate: int
+    _status: int | None = None
+
+    @staticmethod
+    def start(command: str) -> Child:
+        """Raises TargetError when there is nothing to run."""
+        words = shlex.split(command)
+        path = shutil.which(words[0]) if words else None
+        if path is None:
+            name = words[0] if words else ""
+            raise TargetError(
+                f"Failed to fork child: Path '{name}' does not exist or is not executable (No such file or directory)"
+            )
+        opens, gate = os.pipe2(os.O_CLOEXEC)
+        pid = os.fork()
+        if pid == 0:
+            _wait_and_exec(path, words, opens, gate)
+        os.close(opens)
+        return Child(pid, str(Path(path).absolute()), gate)
+
+    def let_go(self) -> None:
+        if self._gate >= 0:
+            with contextlib.suppress(BrokenPipeError):
+                os.write(self._gate, b"x")
+            os.close(self._gate)
+            self._gate = -1
+
+    def has_ended(self) -> bool:
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._status = status
+        return self._status is not None
+
+    def close(self) -> None:
+        """End it if it still runs."""
+        if self._gate >= 0:
+            os.close(self._gate)
+            self._gate = -1
+        if self.has_ended():
+            return
+        os.kill(self.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _TERMINATE_SECONDS
+        while not self.has_ended() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if not self.has_ended():
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+
+
+def _wait_and_exec(path: str, words: list[str], opens: int, gate: int) -> None:
+    """In the child; never returns. Addresses aren't randomized, so that they can be named after its end."""
+    try:
+        os.close(gate)
+        libc = ctypes.CDLL(None)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        libc.personality(_ADDR_NO_RANDOMIZE)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
+        if os.read(opens, 1):
+            os.execv(path, words)
+    finally:
+        os._exit(127)

@@ -1,0 +1,64 @@
+"""The command line's side of a running session: signals, the traced process, the command of -c."""
+
+from __future__ import annotations
+
+import signal
+import struct
+from pathlib import Path
+from types import FrameType
+
+from tracejob_agent.bpf.loader import LoadedPlan
+from tracejob_agent.cli.child import Child
+from tracejob_agent.output.user_symbols import UserSymbols
+from tracejob_agent.sink import End
+from tracelang.plan import MapRole
+
+
+class LocalController:
+    """Ends the session on SIGINT or SIGTERM, with the process of -p, with the command of -c, or at once (dry run)."""
+
+    def __init__(
+        self, *, pid: int = 0, child: Child | None = None, symbols: UserSymbols | None = None, dry_run: bool = False
+    ) -> None:
+        self._pid = pid
+        self._child = child
+        self._symbols = symbols
+        self._dry_run = dry_run
+        self._signalled = False
+        self._polls = 0
+
+    def watch_signals(self) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note_signal)
+
+    def loaded(self, loaded: LoadedPlan) -> None:
+        """Fill the scope of -p."""
+        pids = loaded.by_role(MapRole.SCOPE_PIDS)
+        if pids is not None and self._pid:
+            pids.update(struct.pack("<I", self._pid), b"\1".ljust(pids.spec.value_size, b"\0"))
+
+    def attached(self) -> None:
+        if self._child is not None and not self._dry_run:
+            self._child.let_go()
+
+    def poll(self) -> End | None:
+        self._remember_symbols()
+        if self._signalled:
+            return End.SIGNAL
+        if self._dry_run:
+            return End.STOPPED
+        if self._child is not None and self._child.has_ended():
+            return End.CHILD
+        if self._pid and not Path(f"/proc/{self._pid}").exists():
+            return End.TARGETS_GONE
+        return None
+
+    def _remember_symbols(self) -> None:
+        """What the process maps, often at first and then about every second: its end may come at any time."""
+        target = self._child.pid if self._child else self._pid
+        if target and self._symbols and (self._polls < 10 or self._polls % 50 == 0):
+            self._symbols.remember(target)
+        self._polls += 1
+
+    def _note_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signalled = True
