@@ -67,11 +67,12 @@ test-e2e: venv ## Tests on a real cluster: ours, or KUBECONFIG_FILE=...
 ifeq ($(KUBECONFIG_FILE),)
 	@$(MAKE) --no-print-directory cluster-up images-load
 endif
-	$(BIN)/pytest -m e2e --durations=10 $(if $(KUBECONFIG_FILE),--kubeconfig $(KUBECONFIG_FILE)) tests
+	$(BIN)/pytest -m e2e -n 4 --dist loadfile --durations=10 $(if $(KUBECONFIG_FILE),--kubeconfig $(KUBECONFIG_FILE)) tests
 
 .PHONY: bench
-bench: venv ## Measure: create -> attached, stage by stage
-	$(BIN)/python -m benchmarks
+bench: venv ## Measure on the cluster: create -> attached, stage by stage, the median of ten
+	@$(BIN)/python benchmarks/create_to_attached.py \
+	  --kubeconfig $(or $(KUBECONFIG_FILE),$$($(CLUSTER) up))
 
 # ---- Images and the cluster
 
