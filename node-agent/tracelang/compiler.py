@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracelang import ir, nodes
 from tracelang.diagnostics import Diagnostics, ProgramError
@@ -10,6 +10,7 @@ from tracelang.facts import Facts
 from tracelang.parser import parse as parse_text
 from tracelang.passes.type_program import type_program
 from tracelang.plan import CompileOptions, Plan
+from tracelang.prepare import prepare
 from tracelang.recursion import room_to_recurse
 from tracelang.source import Source, Span
 
@@ -69,6 +70,7 @@ def compile_program(
     wanted = options or CompileOptions()
     sources = [Source(name, text)]
     typed, diagnostics = _front(text, name, sources, facts, wanted)
+    typed = replace(typed, sources=tuple(sources))
     return CompileResult(generate(typed, wanted, facts), diagnostics, tuple(sources))
 
 
@@ -90,12 +92,14 @@ def _front(
     program, diagnostics = parse_text(text, name, options.positional)
     if program is None or diagnostics.failed:
         raise ProgramError(diagnostics)
-    program = expand(program, sources, facts, diagnostics)
+    program = prepare(
+        program,
+        sources=sources,
+        facts=facts,
+        diagnostics=diagnostics,
+        include_directories=options.include_directories,
+        positional=options.positional,
+    )
     if diagnostics.failed:
         raise ProgramError(diagnostics)
     return analyse(program, facts, options, sources=tuple(sources), diagnostics=diagnostics), diagnostics
-
-
-def expand(program: nodes.Program, sources: list[Source], facts: Facts, diagnostics: Diagnostics) -> nodes.Program:
-    """Imports, #defines and macros; the texts that they bring in are added to `sources`."""
-    return program

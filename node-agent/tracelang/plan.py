@@ -224,6 +224,7 @@ class CompileOptions:
     events_per_second: int = 0  # 0: no limit
     warnings: bool = True
     count_hits: bool = True  # per-probe hit counters
+    include_directories: tuple[str, ...] = ()  # where #include and import look, behind the program's own directory
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,8 @@ def _expression(expression: nodes.Expression, depth: int) -> tuple[str, int]:
             if isinstance(base, nodes.Map) and base.keys is None:
                 inner = f"({inner})"  # else the index would be the map's key
             return f"{inner}[{part(index)}]", _POSTFIX
+        case nodes.BlockExpression(statements=(), value=nodes.Expression() as value):
+            return f"({{ {part(value)} }})", _POSTFIX
         case nodes.BlockExpression(statements=statements, value=value):
             return f"({_body(statements, value, depth)})", _POSTFIX
         case _:

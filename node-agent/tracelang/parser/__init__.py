@@ -55,9 +55,10 @@ def parse_attach_points(
     return points, diagnostics
 
 
-def parse_expression(text: str, *, source: int = 0) -> nodes.Expression | None:
-    """One whole expression, as the text of a #define may be; None when it is none."""
+def parse_expression(text: str, *, source: int = 0, values: frozenset[str] = frozenset()) -> nodes.Expression | None:
+    """One whole expression, as the text of a #define may be; None when it is none. `values`: names that aren't types."""
     parser = StatementParser(text, source)
+    parser.known_values.update(values)
     try:
         with room_to_recurse():
             expression = parser.parse_expression()
