@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tracelang.source import Span
+from tracelang.source import Source, Span
 
 
 class Severity(Enum):
@@ -55,3 +55,4 @@ class ProgramError(Exception):
     def __init__(self, diagnostics: Diagnostics) -> None:
         super().__init__("; ".join(item.message for item in diagnostics.items if item.severity is Severity.ERROR))
         self.diagnostics = diagnostics
+        self.sources: tuple[Source, ...] = ()  # what the spans point into, when a compilation got that far
