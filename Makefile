@@ -106,7 +106,7 @@ venv: .venv/.installed
 	@[ -x $(BIN)/python ] || { echo "Making .venv"; $(PYTHON) -m venv --system-site-packages .venv; }
 	@echo "Installing pinned Python packages into .venv"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .PHONY: lock
