@@ -18,7 +18,14 @@ from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException, incluster_config, kube_config
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError, ReadTimeoutError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from kubectl_trace.context import KubeFlags
 from kubectl_trace.errors import CommandError
@@ -208,7 +215,7 @@ def connect(flags: KubeFlags, *, environment: Mapping[str, str]) -> Api:
 
 def _load_configuration(configuration: Configuration, flags: KubeFlags, environment: Mapping[str, str]) -> str:
     """Fill `configuration`; gives the namespace that the kubeconfig names."""
-    paths = flags.kubeconfig or environment.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    paths = flags.kubeconfig or environment.get("KUBECONFIG") or str(_home(environment) / ".kube" / "config")
     present = any(Path(path).is_file() for path in paths.split(os.pathsep) if path)
     if not present and not flags.kubeconfig and environment.get("KUBERNETES_SERVICE_HOST"):
         incluster_config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]  # same
@@ -229,6 +236,10 @@ def _load_configuration(configuration: Configuration, flags: KubeFlags, environm
         raise NotConfigured(f"the kubeconfig {paths} can't be used: {error}", hint="kubectl config view") from error
     chosen = next((item for item in contexts if item["name"] == flags.context), active)
     return str(chosen["context"].get("namespace") or "default")
+
+
+def _home(environment: Mapping[str, str]) -> Path:
+    return Path(environment["HOME"]) if environment.get("HOME") else Path.home()
 
 
 def _query_value(value: str | bool | int) -> str:

@@ -7,13 +7,11 @@ from typing import cast
 
 import msgspec
 
-from kubectl_trace.errors import CommandError, UsageMistake
-from kubectl_trace.exit_status import ExitStatus
+from kubectl_trace.errors import UsageMistake
 from kubectl_trace.resource_args import TargetArgument
 from kubectl_trace.selectors import parse_selector
 from tracejob_api.labels import API_VERSION, CLUSTER_KIND, TRACEJOB_KIND
 from tracejob_api.quantities import format_duration
-from tracejob_api.spec import PROGRAM_LIMIT
 
 Json = dict[str, object]
 
@@ -49,13 +47,6 @@ class RunOptions:
 
 def job_manifest(options: RunOptions) -> Json:
     """The TraceJob or ClusterTraceJob; UsageMistake for what can be told without asking the cluster."""
-    if not options.program.strip():
-        raise UsageMistake("the program is empty")
-    size = len(options.program.encode(errors="surrogateescape"))
-    if size > PROGRAM_LIMIT:
-        raise CommandError(
-            f"the program has {size} bytes, a job takes {PROGRAM_LIMIT}", status=ExitStatus.PROGRAM_ERROR
-        )
     metadata: Json = {"name": options.name} if options.name else {"generateName": _stem(options.target) + "-"}
     if not options.cluster:
         metadata["namespace"] = options.namespace

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubectl_trace.exit_status import ExitStatus
-from tracejob_api.records import Failure
+from tracejob_api.reasons import PROGRAM_REASONS, START_REASONS, TARGET_REASONS, Reason
 from tracejob_api.status import Condition, ConditionStatus, ConditionType, Phase, TargetState, TraceJobStatus
+
+_PROGRAM = {reason.value for reason in PROGRAM_REASONS}
+_TARGET = {reason.value for reason in TARGET_REASONS}
+_START = {reason.value for reason in START_REASONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +36,28 @@ def condition(status: TraceJobStatus, wanted: ConditionType) -> Condition | None
 def outcome(status: TraceJobStatus) -> Outcome:
     """The outcome of a finished job."""
     message = _why(status)
-    if _assertion_failed(status):
-        return Outcome(ExitStatus.ASSERTION_FAILED, message)
-    if status.phase is Phase.SUCCEEDED:
-        return Outcome(ExitStatus.DONE)
-    if status.phase is Phase.PARTIALLY_SUCCEEDED:
-        return Outcome(ExitStatus.SOME_TARGETS_FAILED, message)
-    reasons = {item.reason for item in status.target_statuses if item.state is TargetState.FAILED}
-    if _is(status, ConditionType.ADMITTED, ConditionStatus.FALSE):
-        return Outcome(ExitStatus.ERROR, message)
-    if any(item.severity == "error" for item in status.diagnostics) or _is(
-        status, ConditionType.COMPILED, ConditionStatus.FALSE
-    ):
-        return Outcome(ExitStatus.PROGRAM_ERROR, message)
-    if reasons & {Failure.PROGRAM_INVALID.value, Failure.VERIFIER_REFUSED.value}:
-        return Outcome(ExitStatus.PROGRAM_ERROR, message)
-    if _is(status, ConditionType.TARGETS_RESOLVED, ConditionStatus.FALSE) or reasons == {Failure.TARGET_GONE.value}:
-        return Outcome(ExitStatus.NO_TARGET, message)
-    if Failure.START_TIMEOUT.value in reasons or _failed_reason(status) == Failure.START_TIMEOUT.value:
-        return Outcome(ExitStatus.TIMED_OUT, message)
-    return Outcome(ExitStatus.SOME_TARGETS_FAILED if reasons else ExitStatus.ERROR, message)
+    match status.phase:
+        case Phase.SUCCEEDED:
+            return Outcome(ExitStatus.DONE)
+        case Phase.PARTIALLY_SUCCEEDED:
+            return Outcome(ExitStatus.SOME_TARGETS_FAILED, message)
+        case _:
+            return Outcome(_status_of(_failed_reason(status), status), message)
+
+
+def _status_of(reason: str, status: TraceJobStatus) -> ExitStatus:
+    """The exit status of a failed job, by the group of its reason."""
+    if reason in _PROGRAM or any(item.severity == "error" for item in status.diagnostics):
+        return ExitStatus.PROGRAM_ERROR
+    if reason in _TARGET:
+        return ExitStatus.NO_TARGET
+    if reason in _START:
+        return ExitStatus.TIMED_OUT
+    if reason == Reason.STOPPED.value:
+        return ExitStatus.DONE  # before anything was attached, because the user said so
+    if any(item.state is TargetState.FAILED for item in status.target_statuses):
+        return ExitStatus.SOME_TARGETS_FAILED
+    return ExitStatus.ERROR
 
 
 def _why(status: TraceJobStatus) -> str:
@@ -63,10 +69,6 @@ def _why(status: TraceJobStatus) -> str:
             return found.message
     failures = [item.message or item.reason for item in status.target_statuses if item.state is TargetState.FAILED]
     return next((text for text in failures if text), "")
-
-
-def _assertion_failed(status: TraceJobStatus) -> bool:
-    return _failed_reason(status).startswith("Assertion")
 
 
 def _failed_reason(status: TraceJobStatus) -> str:

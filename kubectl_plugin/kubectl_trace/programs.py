@@ -16,6 +16,7 @@ from kubectl_trace.errors import CommandError, UsageMistake
 from kubectl_trace.exit_status import ExitStatus
 from kubectl_trace.printers.findings import render_findings
 from tracejob_api.records import DiagnosticNote, ProgramDiagnostic
+from tracejob_api.spec import PROGRAM_LIMIT
 
 if TYPE_CHECKING:
     from tracelang.diagnostics import Diagnostic, Diagnostics
@@ -75,6 +76,13 @@ def read_program(context: Context, *, text: str | None, path: str) -> ProgramTex
 
 def check_syntax(context: Context, program: ProgramText, *, arguments: tuple[str, ...] = ()) -> None:
     """Say at once what the parser can tell, before anything is asked of the cluster."""
+    if not program.text.strip():
+        raise UsageMistake("the program is empty")
+    size = len(program.text.encode(errors="surrogateescape"))
+    if size > PROGRAM_LIMIT:
+        raise CommandError(
+            f"the program has {size} bytes, a job takes {PROGRAM_LIMIT}", status=ExitStatus.PROGRAM_ERROR
+        )
     from tracelang.parser import parse
 
     _, found = parse(program.text, program.name, arguments)

@@ -97,7 +97,7 @@ def test_no_target_is_exit_status_three(cluster: Cluster) -> None:
     def operator() -> None:
         _wait_for(cluster, "lost")
         condition = {
-            "type": "TargetsResolved", "status": "False", "reason": "NotFound", "message": "no pod web in shop",
+            "type": "Failed", "status": "True", "reason": "TargetNotFound", "message": "no pod web in shop",
             "lastTransitionTime": "2026-01-01T00:00:00Z", "observedGeneration": 1,
         }  # fmt: skip
         cluster.tell("lost", phase="Failed", conditions=[condition])

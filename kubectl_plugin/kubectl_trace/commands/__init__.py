@@ -13,5 +13,7 @@ VERBS: dict[str, str] = {
     "stop": "End a job early and keep its results.",
     "wait": "Wait until a job has attached or ended.",
     "delete": "Delete jobs with all they left.",
+    "install": "Install or upgrade the operator.",
+    "uninstall": "Remove the operator with all it made.",
     "version": "Versions of this plugin and of the cluster's operator.",
 }

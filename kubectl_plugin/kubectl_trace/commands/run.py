@@ -25,7 +25,7 @@ EPILOG = """Examples:
 """
 
 
-@click.command("run", short_help="Trace a workload.", epilog=EPILOG, context_settings={"ignore_unknown_options": False})
+@click.command("run", cls=programs.ProgramCommand, epilog=EPILOG)
 @click.argument("target", default="", metavar="TARGET [-- ARGS]")
 @programs.program_options
 @click.option("-l", "--selector", default="", metavar="SELECTOR", help="Label selector over pods (or `nodes -l ...`).")
