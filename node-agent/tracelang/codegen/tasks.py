@@ -64,12 +64,14 @@ def _number(writer: Writer, task: str, *, inner: bool) -> str:
     numbers = module.offset_of("struct pid", "numbers")
     number = module.offset_of("struct upid", "nr")
     size = _size_of_upid(writer)
+    at = Place(AddressSpace.KERNEL, pid, module.offset_of("struct pid", "level"))
+    depth = places.load_at(writer, at, U32, access="thread_pid->level")
     if not inner:
         level = module.options.pid_namespace_level
         source = Place(AddressSpace.KERNEL, pid, numbers + level * size + number)
-        return places.load_at(writer, source, U32, access=f"thread_pid->numbers[{level}].nr")
-    at = Place(AddressSpace.KERNEL, pid, module.offset_of("struct pid", "level"))
-    depth = places.load_at(writer, at, U32, access="thread_pid->level")
+        loaded = places.load_at(writer, source, U32, access=f"thread_pid->numbers[{level}].nr")
+        # A task from further out has no number here: the agent's /proc doesn't show it.
+        return writer.temp_of("u32", f"{depth} >= {level} ? {loaded} : 0", "number")
     where = writer.temp_of("u64", f"{pid} + (u64){depth} * {size}", "innermost")
     source = Place(AddressSpace.KERNEL, where, numbers + number)
     return places.load_at(writer, source, U32, access="thread_pid->numbers[level].nr")
