@@ -147,7 +147,7 @@ def _trace(
         sink=sink,
         controller=controller,
         options=SessionOptions(pids=(target,) if target else (), stages=stages),
-        btf=facts.attach_btf_id,
+        btf=facts,
     )
     controller.watch_signals()
     return session.run().exit_code

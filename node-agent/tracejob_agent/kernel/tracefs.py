@@ -79,6 +79,17 @@ def tracepoint_layout(category: str, event: str, *, named: Callable[[str], Type 
     return parse_format(f"struct _tracepoint_{category}_{event}", text, space=space, named=named)
 
 
+def tracepoint_declarations(category: str, event: str) -> list[str]:
+    """The fields of a tracepoint's own as its format file declares them, for listings."""
+    folder = tracefs_folder()
+    try:
+        text = (folder / "events" / category / event / "format").read_text() if folder else ""
+    except OSError:
+        return []
+    declarations = [match["declaration"].strip() for match in _FIELD.finditer(text)]
+    return [item for item in declarations if not item.split(" ")[-1].startswith("common_")]
+
+
 def parse_format(name: str, text: str, *, space: AddressSpace, named: Callable[[str], Type | None]) -> Layout:
     members: dict[str, Member] = {}
     end = 0

@@ -37,13 +37,15 @@ class CgroupScope:
     def directories(self) -> tuple[Path, ...]:
         return tuple(self._slots)
 
+    @property
+    def room(self) -> int:
+        return self._array.spec.max_entries
+
     def update(self, wanted: Iterable[Path]) -> None:
         """Makes these the target. Raises TargetError when they are too many; those that are gone are left out."""
         wanted_set = dict.fromkeys(wanted)
-        if len(wanted_set) > self._array.spec.max_entries:
-            raise TargetError(
-                f"{len(wanted_set)} targets on this node; a session has room for {self._array.spec.max_entries}"
-            )
+        if len(wanted_set) > self.room:
+            raise TargetError(f"{len(wanted_set)} targets on this node; a session has room for {self.room}")
         added = [path for path in wanted_set if path not in self._slots]
         for slot in range(len(self._slots) - 1, -1, -1):
             if self._slots[slot] in wanted_set:

@@ -1,0 +1,135 @@
+"""The request's side of a running session: new targets, stop, restarts, the CPU budget, SIGTERM."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import FrameType
+
+from tracejob_agent.bpf.loader import LoadedPlan
+from tracejob_agent.errors import TargetError
+from tracejob_agent.request_file import RequestFile
+from tracejob_agent.sink import End
+from tracejob_agent.target.cgroups import CgroupTree
+from tracejob_agent.target.kubernetes_names import KubernetesNames
+from tracejob_agent.target.pods import Resolution, process_match, resolve
+from tracejob_agent.target.scope import CgroupScope, ProcessScope
+from tracejob_api.records import TargetReport
+from tracejob_api.request import AgentRequest
+from tracelang.plan import MapRole
+
+_LOOK_SECONDS = 0.5
+_GONE_SECONDS = 3.0  # a pod may be replaced: the operator then sends a new target
+_BUDGET_SECONDS = 1.0
+
+
+class AgentController:
+    """tree None: the whole node is the target."""
+
+    def __init__(
+        self,
+        request: AgentRequest,
+        file: RequestFile,
+        *,
+        tree: CgroupTree | None,
+        names: KubernetesNames,
+        report: Callable[[tuple[TargetReport, ...]], None],
+    ) -> None:
+        self.request = request
+        self.resolution = Resolution((), ())
+        self._file = file
+        self._tree = tree
+        self._names = names
+        self._report = report
+        self._match = process_match(request.process)
+        self._cgroups: CgroupScope | None = None
+        self._processes: ProcessScope | None = None
+        self._signalled = False
+        self._next_look = 0.0
+        self._gone_since = 0.0
+        self._budget_from = (0.0, 0.0)
+
+    def watch_signals(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._note_signal)
+
+    @property
+    def was_signalled(self) -> bool:
+        return self._signalled
+
+    def look(self) -> Resolution:
+        """Finds the targets as they are now, before there is a session."""
+        if self._tree is not None:
+            self.resolution = resolve(self.request.targets, self._tree)
+            self._names.places = self.resolution.places
+        return self.resolution
+
+    # --- called by the session --------------------------------------------------------------------------------
+
+    def loaded(self, loaded: LoadedPlan) -> None:
+        cgroups = loaded.by_role(MapRole.SCOPE_CGROUPS)
+        self._cgroups = CgroupScope(cgroups) if cgroups else None
+        processes = loaded.by_role(MapRole.SCOPE_PIDS)
+        self._processes = ProcessScope(processes) if processes else None
+        self._apply()
+
+    def attached(self) -> None:
+        self._budget_from = (time.monotonic(), time.process_time())
+
+    def poll(self) -> End | None:
+        now = time.monotonic()
+        if self._signalled:
+            return End.SIGNAL
+        changed = self._file.changed(now)
+        if changed is not None:
+            self.request = changed
+            self._next_look = 0.0
+        if self.request.stop:
+            return End.STOPPED
+        if now >= self._next_look:
+            self._next_look = now + _LOOK_SECONDS
+            self._follow()
+            if self._are_gone(now):
+                return End.TARGETS_GONE
+        return self._over_budget(now)
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Targets that came, went or restarted."""
+        if self._tree is None:
+            return
+        before = self.resolution
+        self.look()
+        if self.resolution.folders != before.folders or not self._match.is_empty:
+            self._apply()
+        if self.resolution.reports != before.reports:
+            self._report(self.resolution.reports)
+
+    def _apply(self) -> None:
+        if self._processes is not None:
+            self._processes.update(self.resolution.pids(self._match))
+        if self._cgroups is not None:
+            with suppress(TargetError):  # more than there is room for: those that fit are traced, the report says
+                self._cgroups.update(self.resolution.folders[: self._cgroups.room])
+
+    def _are_gone(self, now: float) -> bool:
+        if self._tree is None or self.resolution.places:
+            self._gone_since = 0.0
+            return False
+        self._gone_since = self._gone_since or now
+        return now - self._gone_since >= _GONE_SECONDS
+
+    def _over_budget(self, now: float) -> End | None:
+        limit = self.request.limits.cpu_percent
+        since, used = self._budget_from
+        if not limit or now - since < _BUDGET_SECONDS:
+            return None
+        spent = time.process_time()
+        self._budget_from = (now, spent)
+        return End.OVER_BUDGET if (spent - used) / (now - since) * 100 > limit else None
+
+    def _note_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signalled = True

@@ -1,0 +1,207 @@
+"""The agent as the operator uses it: exact answers for its pods only, a result in any case, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from kernel.agents import agent, map_values, pod, request
+from kernel.leftovers import kernel_objects
+from tracejob_api import records
+from tracejob_api.labels import AgentExit
+from tracejob_api.request import AgentLimits
+
+CALLS = 400
+WORK = f"import os\nfor _ in range({CALLS}): os.getpgid(0)"
+COUNT = "tracepoint:syscalls:sys_enter_getpgid { @calls = count(); @by[comm] = count(); }"
+COMM = Path(sys.executable).name
+
+
+def test_every_call_of_the_pod_counts_and_none_of_its_neighbour(tmp_path: Path) -> None:
+    with pod() as target, pod("neighbour") as neighbour, agent(request(COUNT, target.target), tmp_path) as running:
+        attached = running.attached()
+        assert [(item.probe, item.count) for item in attached.probes] == [("tracepoint:syscalls:sys_enter_getpgid", 1)]
+        target.run(WORK)
+        neighbour.run(WORK)
+        nested = target.container / "nested"
+        nested.mkdir()
+        target.run(WORK, folder=nested)
+        target.run(
+            f"import os\nif os.fork() == 0:\n  {WORK.splitlines()[1]}\nelse: os.wait()".replace("import os\nfor", "for")
+        )
+        running.process.send_signal(signal.SIGTERM)
+        result = running.result()
+        assert map_values(result, "@calls") == {(): 3 * CALLS}
+        assert map_values(result, "@by") == {(COMM,): 3 * CALLS}
+        assert result.reason is records.EndReason.SIGNAL
+        assert result.losses.total() == 0
+        assert result.cost.hits >= 3 * CALLS
+        assert running.process.returncode == AgentExit.DELIVERED
+
+
+def test_stop_and_new_targets_come_by_the_request(tmp_path: Path) -> None:
+    with pod() as first, pod("second") as second:
+        made = request(COUNT, first.target)
+        with agent(made, tmp_path) as running:
+            running.attached()
+            second.run(WORK)
+            running.ask(msgspec.structs.replace(made, targets=(first.target, second.target)))
+            running.wait_for(records.TargetsRecord, lambda record: len(record.targets) == 2)
+            second.run(WORK)
+            asked = time.monotonic()
+            running.ask(msgspec.structs.replace(made, targets=(first.target, second.target), stop=True))
+            result = running.result()
+            assert time.monotonic() - asked < 2
+            assert map_values(result, "@calls") == {(): CALLS}
+            assert result.reason is records.EndReason.STOPPED
+
+
+def test_the_duration_ends_it_and_intervals_give_absolute_snapshots(tmp_path: Path) -> None:
+    with pod() as target, agent(request(COUNT, target.target, duration=1.5, interval=0.5), tmp_path) as running:
+        running.attached()
+        target.run(WORK)
+        result = running.result()
+        assert result.reason is records.EndReason.DURATION
+        snapshots = [record for record in running.records if isinstance(record, records.Maps)]
+        assert len(snapshots) >= 2
+        last = {item.name: item for item in snapshots[-1].maps}
+        assert last["@calls"].entries[0].value == CALLS
+
+
+def test_output_is_typed_and_in_order(tmp_path: Path) -> None:
+    program = """
+    begin { printf("begin %d\\n", 5); }
+    tracepoint:syscalls:sys_enter_getpgid { @n++; printf("%s %d\\n", comm, args.pid); }
+    end { printf("end\\n"); print(@n); }
+    """
+    with pod() as target, agent(request(program, target.target), tmp_path) as running:
+        running.attached()
+        target.run("import os; os.getpgid(0); os.getpgid(0)")
+        running.process.send_signal(signal.SIGTERM)
+        running.result()
+        texts = [output.text for output in running.outputs()]
+        assert texts == ["begin 5\n", f"{COMM} 0\n", f"{COMM} 0\n", "end\n", "@n: 2\n\n"] or texts[:4] == [
+            "begin 5\n",
+            f"{COMM} 0\n",
+            f"{COMM} 0\n",
+            "end\n",
+        ]
+        assert running.outputs()[1].values == (COMM, 0)
+        assert running.outputs()[1].pod == "web"
+
+
+def test_a_histogram_s_buckets_add_up(tmp_path: Path) -> None:
+    program = "tracepoint:syscalls:sys_enter_getpgid { @h = hist(args.pid); @l = lhist(args.pid, 0, 100, 10); }"
+    script = "import os, contextlib\nfor n in range(1, 101):\n  with contextlib.suppress(OSError): os.getpgid(n)"
+    with pod() as target, agent(request(program, target.target), tmp_path) as running:
+        running.attached()
+        target.run(script)
+        running.process.send_signal(signal.SIGTERM)
+        maps = {item.name: item for item in running.result().maps}
+        assert sum(count for _, count in maps["@h"].entries[0].buckets) == 100
+        assert dict(maps["@l"].entries[0].buckets) == {1: 9, **dict.fromkeys(range(2, 11), 10), 11: 1}
+
+
+BAD_PROGRAMS = {
+    "syntax error": ("tracepoint:syscalls:sys_enter_getpgid { @ = count( }", records.Failure.PROGRAM_INVALID),
+    "type error": ('begin { $a = 1; $a = "x"; }', records.Failure.PROGRAM_INVALID),
+    "unknown probe": ("tracepoint:syscalls:sys_enter_getpgidd { @ = count(); }", records.Failure.PROGRAM_INVALID),
+    "probe type that the kernel lacks": ("kprobe:vfs_read { @ = count(); }", records.Failure.PROGRAM_INVALID),
+}
+
+
+@pytest.mark.parametrize(("program", "failure"), BAD_PROGRAMS.values(), ids=BAD_PROGRAMS)
+def test_a_bad_program_is_told_with_its_place(program: str, failure: records.Failure, tmp_path: Path) -> None:
+    with pod() as target, agent(request(program, target.target), tmp_path) as running:
+        result = running.result()
+        assert result.failure is failure
+        diagnostics = running.wait_for(records.DiagnosticsRecord)
+        assert diagnostics.items[0].line == 1
+        assert diagnostics.items[0].column >= 1
+        assert "ERROR" in diagnostics.text
+        assert running.process.returncode == AgentExit.PROGRAM_ERROR
+
+
+def test_a_target_that_is_not_here_is_told(tmp_path: Path) -> None:
+    with pod() as target:
+        gone = target.target
+    made = request(COUNT, gone, start_timeout=0.5)
+    with agent(made, tmp_path) as running:
+        result = running.result()
+        assert result.failure is records.Failure.TARGET_GONE
+        assert "pod web" in result.message
+        assert running.process.returncode == AgentExit.TARGET_GONE
+
+
+def test_an_unreadable_request_is_told(tmp_path: Path) -> None:
+    with pod() as target, agent(request(COUNT, target.target), tmp_path) as running:
+        running.attached()
+        running.process.kill()
+    running_file = tmp_path / "request"
+    running_file.write_text("!!")
+    import subprocess
+
+    from kernel.agents import AGENT
+
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    done = subprocess.run([*AGENT, str(running_file)], capture_output=True, env=environment, check=False)
+    result = records.decode_record(done.stdout)
+    assert isinstance(result, records.Result)
+    assert result.failure is records.Failure.REQUEST_INVALID
+
+
+def test_the_targets_end_is_the_agents_end(tmp_path: Path) -> None:
+    with pod() as target:
+        running_in_pod = agent(request(COUNT, target.target), tmp_path)
+        with running_in_pod as running:
+            running.attached()
+            target.run(WORK)
+            target.container.rmdir()
+            target.folder.rmdir()
+            result = running.result()
+            assert result.reason is records.EndReason.TARGETS_GONE
+            assert map_values(result, "@calls") == {(): CALLS}
+
+
+def test_output_over_its_limit_is_counted(tmp_path: Path) -> None:
+    program = 'tracepoint:syscalls:sys_enter_getpgid { printf("call\\n"); @ = count(); }'
+    limits = AgentLimits(output_bytes=2000, events_per_second=0)
+    with pod() as target, agent(request(program, target.target, limits=limits), tmp_path) as running:
+        running.attached()
+        target.run(WORK)
+        running.process.send_signal(signal.SIGTERM)
+        result = running.result()
+        assert result.losses.output_dropped > 0
+        assert result.events + result.losses.output_dropped == CALLS == map_values(result, "@")[()]
+
+
+def test_events_over_the_rate_are_counted(tmp_path: Path) -> None:
+    program = 'tracepoint:syscalls:sys_enter_getpgid { printf("call\\n"); @ = count(); }'
+    limits = AgentLimits(events_per_second=50)
+    with pod() as target, agent(request(program, target.target, limits=limits), tmp_path) as running:
+        running.attached()
+        target.run(WORK)
+        running.process.send_signal(signal.SIGTERM)
+        result = running.result()
+        assert result.losses.rate_limited > 0
+        assert result.events + result.losses.rate_limited == CALLS
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_nothing_is_left_in_the_kernel_however_the_agent_ends(how: signal.Signals, tmp_path: Path) -> None:
+    before = set(kernel_objects())
+    with pod() as target, agent(request(COUNT, target.target), tmp_path) as running:
+        running.attached()
+        assert set(kernel_objects()) - before
+        running.process.send_signal(how)
+        running.process.wait(10)
+    deadline = time.monotonic() + 5
+    while set(kernel_objects()) - before and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not set(kernel_objects()) - before
