@@ -11,18 +11,27 @@ from tracelang.codegen.module import Module
 from tracelang.codegen.programs import spec_of, write_program
 from tracelang.codegen.render import render
 from tracelang.codegen.values import CodegenError
+from tracelang.diagnostics import Diagnostics, ProgramError
 from tracelang.facts import Facts
 from tracelang.plan import CompileOptions, MapRole, Plan
 
-__all__ = ["CodegenError", "generate"]
+__all__ = ["generate"]
 
 
 def generate(typed: ir.TypedProgram, options: CompileOptions, facts: Facts) -> Plan:
-    """Raises CodegenError when the program needs what this kernel or this generator doesn't have."""
+    """Raises ProgramError when the program needs what this kernel or this generator doesn't have."""
     module = Module(typed, options, facts)
     module.role_macro(MapRole.EVENTS)
     module.role_macro(MapRole.COUNTERS)
-    programs = [write_program(module, probe, slot=slot) for slot, probe in enumerate(typed.probes)]
+    diagnostics = Diagnostics()
+    programs = []
+    for slot, probe in enumerate(typed.probes):
+        try:
+            programs.append(write_program(module, probe, slot=slot))
+        except CodegenError as error:
+            diagnostics.error(error.span or probe.span, str(error))
+    if diagnostics.failed:
+        raise ProgramError(diagnostics)
     if any(program.uses_scratch for program in programs):
         module.scratch_macro()
     text, line_map = render(module, programs)

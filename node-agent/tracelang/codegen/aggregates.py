@@ -79,14 +79,14 @@ def _apply(writer: Writer, kind: AggregateType, *, slot: str, number: str, repea
             bits = kind.parameters[0]
             name = writer.module.need("histogram_bucket")
             signed = "s64" if kind.signed else "u64"
-            bucket = writer.temp_of("u32", f"{name}({number}, {bits}, {1 if signed == 's64' else 0})", "bucket")
+            bucket = writer.temp_of("u64", f"{name}({number}, {bits}, {1 if signed == 's64' else 0})", "bucket")
             with writer.block(f"if ({bucket} < {hist_buckets(bits)})"):
                 add(bucket, repeat)
         case Aggregation.LHIST:
             low, high, step = kind.parameters
             name = writer.module.need("linear_bucket")
             bucket = writer.temp_of(
-                "u32", f"{name}({number}, {low}LL, {high}LL, {step}ULL, {1 if kind.signed else 0})", "bucket"
+                "u64", f"{name}({number}, {low}LL, {high}LL, {step}ULL, {1 if kind.signed else 0})", "bucket"
             )
             with writer.block(f"if ({bucket} < {lhist_buckets(low, high, step)})"):
                 add(bucket, repeat)
@@ -103,9 +103,10 @@ def _time_series(writer: Writer, kind: AggregateType, *, slot: str, number: str)
     interval, intervals = kind.parameters
     now = writer.temp_of("u64", "bpf_ktime_get_boot_ns()", "now")
     epoch = writer.temp_of("u64", f"{now} / {interval}ULL", "epoch")
-    index = writer.temp_of("u32", f"{epoch} % {intervals}", "index")
-    cell = writer.temp_of("u64 *", f"{slot} + {index} * 3", "cell")
+    index = writer.temp_of("u64", f"{epoch} % {intervals}", "index")
+    writer.opaque(index)
     with writer.block(f"if ({index} < {intervals})"):
+        cell = writer.temp_of("u64 *", f"{slot} + {index} * 3", "cell")
         fresh = writer.temp_of("u8", f"{cell}[2] != {epoch} + 1", "fresh")
         with writer.block(f"if ({fresh})"):
             writer.emit(f"{cell}[0] = 0;")

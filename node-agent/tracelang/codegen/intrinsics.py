@@ -67,6 +67,12 @@ def _scalar(writer: Writer, expr: ir.Intrinsic) -> str:
             return tasks.process(writer, inner=True)
         case Kind.TID_INNER:
             return tasks.thread(writer, inner=True)
+        case Kind.PID_HOST:
+            return "bpf_get_current_pid_tgid() >> 32"
+        case Kind.TID_HOST:
+            return "(u32)bpf_get_current_pid_tgid()"
+        case Kind.USER_ADDRESS:
+            return _user_address(writer, expr)
         case Kind.PPID:
             return tasks.parent(writer)
         case Kind.NSECS:
@@ -154,6 +160,27 @@ def _function_address(writer: Writer) -> str:
     if writer.program.probe.type in (ProgramType.KPROBE, ProgramType.TRACING):
         return "bpf_get_func_ip(ctx)"
     return context.named(writer, arch.INSTRUCTION_POINTER)
+
+
+def _user_address(writer: Writer, expr: ir.Intrinsic) -> str:
+    """A symbol's address in the process: as linked, plus how far the binary was moved when it was loaded.
+
+    The probed function's own address tells how far, where the program is attached to one function of the same binary.
+    """
+    linked = int(expr.constants["address"])
+    probe = writer.program.probe
+    places_ = {(item.location.target, item.location.function, item.location.offset) for item in probe.attachments}
+    if len(places_) != 1 or probe.type is not ProgramType.KPROBE:
+        return f"{hex(linked)}ULL"
+    ((target, function, offset),) = places_
+    found = writer.module.facts.user_symbol(target, function) if function else None
+    if found is None or target != str(expr.constants.get("target", target)):
+        return f"{hex(linked)}ULL"
+    if probe.attachments[0].provider == "uretprobe":
+        here = writer.temp_of("u64", "bpf_get_func_ip(ctx)", "here")
+    else:
+        here = context.named(writer, arch.INSTRUCTION_POINTER)
+    return f"{here} - {hex(found[0] + offset)}ULL + {hex(linked)}ULL"
 
 
 def _byte_swap(writer: Writer, expr: ir.Intrinsic) -> str:

@@ -48,6 +48,10 @@ class Known(ir.Expr):
     place: Place
 
 
+_NAMED = (Known, ir.Local, ir.MapValue, ir.Member, ir.Element, ir.Dereference, ir.ContextPlace)
+"""Expressions that are places already."""
+
+
 def element_types(type_: Type) -> tuple[Type, ...]:
     match type_:
         case TupleType(elements=elements):
@@ -235,6 +239,8 @@ def prepare(writer: Writer, expr: ir.Expr, *, zero_fill: bool = True) -> Fill:
         case ir.StringConstant(data=data, type=type_):
             content = data[: size_of(type_) - 1].ljust(size_of(type_), b"\0")
             return lambda destination: strings.store_constant(writer, content, destination)
+        case ir.ArrayConstant(data=data):
+            return lambda destination: strings.store_constant(writer, data, destination)
         case ir.MakeTuple():
             return _prepare_tuple(writer, expr, zero_fill=zero_fill)
         case ir.Intrinsic():
@@ -252,6 +258,8 @@ def prepare(writer: Writer, expr: ir.Expr, *, zero_fill: bool = True) -> Fill:
             return _prepare_convert(writer, operand, type_, zero_fill=zero_fill)
         case ir.Convert(operand=operand):
             return prepare(writer, operand, zero_fill=zero_fill)
+    if not isinstance(expr, _NAMED):
+        raise CodegenError(f"no code for {type(expr).__name__}")
     source = place(writer, expr)
     return lambda destination: read_into(
         writer, source=source, destination=destination, type_=expr.type, zero_fill=zero_fill

@@ -26,8 +26,12 @@ def write(writer: Writer, statement: ir.Stmt) -> None:
         text = writer.module.source_line(statement.span)
         if text.strip() and not isinstance(statement, ir.If):
             writer.emit(f"/* {comment(text)} */")
-        with writer.capture() as lines:
-            _write(writer, statement)
+        try:
+            with writer.capture() as lines:
+                _write(writer, statement)
+        except CodegenError as error:
+            error.span = error.span or statement.span
+            raise
         _in_scope(writer, lines)
 
 

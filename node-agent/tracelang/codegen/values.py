@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from tracelang.source import Span
 from tracelang.types import (
     AddressSpace,
     BoolType,
@@ -22,7 +23,12 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 class CodegenError(Exception):
-    """The typed tree asks for what this generator or this kernel can't give; the message is for the user."""
+    """The typed tree asks for what this generator or this kernel can't give; the message is for the user.
+
+    span: the statement, once it is known (see `statements.write`).
+    """
+
+    span: Span | None = None
 
 
 def c_type(type_: Type) -> str:
