@@ -1,0 +1,138 @@
+"""-l and -lv: the probes, structs and enums that a pattern or a program names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tracejob_agent.cli.options import Options
+from tracejob_agent.cli.run import facts_for
+from tracejob_agent.kernel.btf_c import definition, parameters
+from tracejob_agent.kernel.btf_file import Kind
+from tracejob_agent.kernel.host_facts import HostFacts
+from tracejob_agent.kernel.tracefs import tracepoint_declarations
+from tracejob_agent.kernel.wildcard import has_wildcard, matcher
+from tracelang.facts import Location, Signature
+from tracelang.providers import find_provider
+from tracelang.providers.base import Parsed
+from tracelang.providers.perf_events import HARDWARE_ALIASES, HARDWARE_EVENTS, SOFTWARE_ALIASES, SOFTWARE_EVENTS
+from tracelang.types import name_of
+
+_TYPE_KINDS = {"struct": (Kind.STRUCT,), "union": (Kind.UNION,), "enum": (Kind.ENUM, Kind.ENUM64)}
+_TIMERS = {"interval": ("hz", "ms", "s", "us"), "profile": ("hz", "ms", "s", "us")}
+_EVENTS = {
+    "software": sorted([*SOFTWARE_EVENTS, *SOFTWARE_ALIASES]),
+    "hardware": sorted([*HARDWARE_EVENTS, *HARDWARE_ALIASES]),
+}
+_EVERYTHING = ("fentry", "fexit", "hardware", "iter", "kprobe", "kretprobe", "rawtracepoint", "software", "tracepoint")
+
+
+def list_probes(options: Options) -> int:
+    """Print what fits; an exit status."""
+    facts = facts_for(options)
+    verbose = options.has("verbose")
+    pattern = options.expression or options.file or "*"
+    words = pattern.split()
+    if len(words) == 2 and words[0] in _TYPE_KINDS:
+        lines = _types(facts, keyword=words[0], pattern=words[1], verbose=verbose)
+    elif options.file and Path(options.file).is_file():
+        lines = _of_program(facts, Path(options.file).read_text(errors="replace"), verbose=verbose)
+    else:
+        lines = (line for part in pattern.split(",") for line in _matching(facts, part.strip(), verbose=verbose))
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    return 0
+
+
+def _matching(facts: HostFacts, pattern: str, *, verbose: bool) -> Iterator[str]:
+    prefix, colon, rest = pattern.partition(":")
+    provider = find_provider(prefix)
+    if provider is not None and (colon or not has_wildcard(prefix)):
+        yield from _of_provider(facts, provider.name, rest or "*", verbose=verbose)
+        return
+    wanted = pattern if has_wildcard(pattern) else f"*:{pattern.lstrip(':')}"
+    matches = matcher(wanted if wanted.startswith("*") or ":" in wanted else f"*:{wanted}")
+    for name in _EVERYTHING:
+        if facts.unsupported(name) and name != "hardware":
+            continue
+        for shown, location in _everything_of(facts, name):
+            if matches(shown):
+                yield from _entry(facts, name, shown, location, verbose=verbose)
+
+
+def _of_provider(facts: HostFacts, provider: str, spec: str, *, verbose: bool) -> Iterator[str]:
+    if provider in _TIMERS:
+        yield from (f"{provider}:{unit}:" for unit in _TIMERS[provider])
+        return
+    if provider in _EVENTS:
+        matches = matcher(spec.rstrip(":"))
+        yield from (f"{provider}:{name}:" for name in _EVENTS[provider] if matches(name))
+        return
+    row = find_provider(provider)
+    parsed = row.parse(tuple(spec.split(":"))) if row else None
+    if isinstance(parsed, Parsed):
+        for location in sorted(facts.locations(provider, parsed.parts), key=lambda item: item.name):
+            yield from _entry(facts, provider, location.name, location, verbose=verbose)
+
+
+def _everything_of(facts: HostFacts, provider: str) -> Iterator[tuple[str, Location]]:
+    if provider in _EVENTS:
+        yield from ((f"{provider}:{name}:", Location(name)) for name in _EVENTS[provider])
+        return
+    for name in sorted(facts.candidates(provider)):
+        category, _, event = name.rpartition(":")
+        yield f"{provider}:{name}", Location(name, target=category, function=event)
+
+
+def _entry(facts: HostFacts, provider: str, shown: str, location: Location, *, verbose: bool) -> Iterator[str]:
+    yield shown
+    if verbose:
+        yield from (f"    {line}" for line in _arguments(facts, provider, location))
+
+
+def _arguments(facts: HostFacts, provider: str, location: Location) -> list[str]:
+    """What a probe's program can read, as C declarations."""
+    match provider:
+        case "tracepoint":
+            return tracepoint_declarations(location.target, location.function)
+        case "kprobe" | "kretprobe" | "fentry" | "fexit":
+            record = facts.btf.btf.find(location.function, Kind.FUNC) if facts.btf else None
+            found = parameters(facts.btf.btf, record) if facts.btf and record else []
+            return found if provider == "fexit" else [item for item in found if not item.endswith("retval")]
+        case "rawtracepoint":
+            return _signature(facts.raw_tracepoint(location.function))
+        case "uprobe":
+            return _signature(facts.user_function(location.target, location.function))
+        case "uretprobe":
+            signature = facts.user_function(location.target, location.function)
+            return [f"{name_of(signature.result)} retval"] if signature and signature.result else []
+        case "iter":
+            layout = facts.iterator(location.function)
+            return [f"{name_of(item.type)} {item.name}" for item in layout.members.values()] if layout else []
+    return []
+
+
+def _signature(signature: Signature | None) -> list[str]:
+    return [f"{name_of(item.type)} {item.name}" for item in signature.parameters] if signature else []
+
+
+def _types(facts: HostFacts, *, keyword: str, pattern: str, verbose: bool) -> Iterator[str]:
+    if facts.btf is None:
+        return
+    btf, matches = facts.btf.btf, matcher(pattern)
+    found: dict[str, int] = {}
+    for type_id in btf.ids_of_kind(*_TYPE_KINDS[keyword]):
+        name = btf.name_of_id(type_id)
+        if name and matches(name):
+            found.setdefault(name, type_id)
+    for name, type_id in sorted(found.items()):
+        yield f"vmlinux: {definition(btf, btf.record(type_id))}\n" if verbose else f"{keyword} {name}"
+
+
+def _of_program(facts: HostFacts, text: str, *, verbose: bool) -> Iterator[str]:
+    from tracelang.compiler import parse
+
+    program, _ = parse(text)
+    for probe in program.probes if program else ():
+        for point in probe.attach_points:
+            yield from _matching(facts, point.text, verbose=verbose)
