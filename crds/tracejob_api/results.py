@@ -1,7 +1,8 @@
 """The whole result of a job as the data of ConfigMaps, and back.
 
-Every ConfigMap of a job holds some lines of `maps.jsonl` (a MapSnapshot each; a big map's entries are spread over several
-lines, in order) and of `output.jsonl` (an OutputLine each); the first one also has `result.json` (a ResultHeader).
+Every ConfigMap of a job holds some lines of `maps.jsonl` (a MapSnapshot each; a big map's entries are spread over
+several lines, in order) and of `output.jsonl` (an OutputLine each); the first one also has `result.json` (a
+ResultHeader).
 """
 
 from __future__ import annotations
@@ -107,18 +108,19 @@ def unpack(parts: Sequence[Mapping[str, str]]) -> WholeResult:
         if header.parts != len(parts):
             raise ResultError(f"the result has {header.parts} parts, there are {len(parts)}")
         maps = [
-            msgspec.json.decode(line, type=MapSnapshot)
-            for part in parts
-            for line in part.get(MAPS_KEY, "").splitlines()
+            msgspec.json.decode(line, type=MapSnapshot) for part in parts for line in _split(part.get(MAPS_KEY, ""))
         ]
         output = [
-            msgspec.json.decode(line, type=OutputLine)
-            for part in parts
-            for line in part.get(OUTPUT_KEY, "").splitlines()
+            msgspec.json.decode(line, type=OutputLine) for part in parts for line in _split(part.get(OUTPUT_KEY, ""))
         ]
     except (KeyError, IndexError, msgspec.MsgspecError) as error:
         raise ResultError(f"not a job's result: {error}") from error
     return WholeResult(header=header, maps=_join(maps), output=tuple(output))
+
+
+def _split(text: str) -> list[str]:
+    # str.splitlines would also split at line separators inside of strings.
+    return [line for line in text.split("\n") if line]
 
 
 _HEADER_ROOM = 300 * 1024

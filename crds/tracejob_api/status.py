@@ -113,6 +113,7 @@ class ResultRef(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
 
     namespace: str
     name: str
+    uid: str = ""
     bytes: int = 0
 
 

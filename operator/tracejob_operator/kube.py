@@ -32,6 +32,7 @@ class Metadata(_Object, frozen=True):
     labels: dict[str, str] = {}
     annotations: dict[str, str] = {}
     owner_references: tuple[OwnerReference, ...] = ()
+    finalizers: tuple[str, ...] = ()
 
 
 class Waiting(_Object, frozen=True):

@@ -69,7 +69,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One node's agent. request: what its pod was asked last; None before it is created."""
+    """One node's agent. request: what its pod was asked last."""
 
     node: str
     request: AgentRequest
@@ -86,13 +86,15 @@ class Agent:
 class Picture:
     """The job, what it is about now, and its agents by node.
 
-    targets: pods by node that should be traced; a node of a job over nodes has none. None: not resolved yet.
+    targets: pods by node that should be traced now; a node of a job over nodes has none. None: not resolved yet.
+    known: the same of all the time, for the rows in status.
     problem: why the job can't go on. refs: the ConfigMaps written so far.
     """
 
     job: Job
     now: datetime
     targets: Mapping[str, tuple[PodTarget, ...]] | None = None
+    known: Mapping[str, tuple[PodTarget, ...]] = field(default_factory=dict)
     problem: Problem | None = None
     diagnostics: tuple[ProgramDiagnostic, ...] = ()
     agents: Mapping[str, Agent] = field(default_factory=dict)
