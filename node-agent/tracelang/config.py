@@ -1,7 +1,7 @@
 """The config block and its environment variables: names, defaults, what values they take.
 
-In: entries of the program and of the environment (which wins). Out: the effective settings, as output and code generation
-need them.
+In: entries of the program and of the environment (which wins). Out: the effective settings, as output and code
+generation need them.
 """
 
 from __future__ import annotations

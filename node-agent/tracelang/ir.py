@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tracelang.facts import UsdtArgument
+from tracelang.facts import Layout, UsdtArgument
 from tracelang.plan import Attachment, BpfMapKind, EventSpec, ProgramType, ScalarMerge
 from tracelang.source import Source, Span
 from tracelang.types import AddressSpace, AggregateType, Type
@@ -537,4 +537,5 @@ class TypedProgram:
     probe_names: tuple[str, ...]
     config: dict[str, int | str | bool]
     license: str = "GPL"
+    layouts: dict[str, Layout] = field(default_factory=dict)  # of structs in events and maps, by StructType.name
     sources: tuple[Source, ...] = ()  # what spans point into: for the comments in the C and the line map

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tracelang.facts import Location
+from tracelang.facts import Layout, Location
 from tracelang.types import AggregateType, Type
 
 
@@ -238,6 +238,7 @@ class Plan:
     events: tuple[EventSpec, ...]
     probe_names: tuple[str, ...]  # by probe id (the value of TagKind.PROBE_NAME, and of attach cookies)
     config: dict[str, int | str | bool]  # effective settings that output needs: print_maps_on_exit, stack_mode...
+    layouts: dict[str, Layout] = field(default_factory=dict)  # of structs that are printed, by StructType.name
     line_map: dict[int, tuple[int, int]] = field(default_factory=dict)  # C line -> (line, column) of the program
 
     def user_maps(self) -> tuple[MapSpec, ...]:

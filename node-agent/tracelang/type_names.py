@@ -124,7 +124,8 @@ class TypeNames:
                 else self._member_type(item.type)
             )
             fields.append((item.name, type_, item.bits))
-        layout = lay_out(name, fields, union=definition.kind == "union", packed=definition.packed, layout_of=self.layout)
+        union = definition.kind == "union"
+        layout = lay_out(name, fields, union=union, packed=definition.packed, layout_of=self.layout)
         self._layouts[name] = layout
         return StructType(name, layout.size)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tracejob_agent.kernel.kallsyms import KernelSymbols
-from tracejob_agent.output.layouts import Layouts
+from tracejob_agent.output.layouts import Layouts, PlanLayouts
 from tracejob_agent.output.map_format import MapFormat
 from tracejob_agent.output.names import KubernetesNames, Names, raw_text
 from tracejob_agent.output.user_symbols import UserSymbols
@@ -50,7 +50,7 @@ def names_of(session: SessionView, options: SinkOptions) -> Names:
 
     names = Names(
         probe_names=plan.probe_names,
-        layouts=options.layouts,
+        layouts=PlanLayouts(plan.layouts, options.layouts),
         read_stack=read_stack,
         kernel_symbols=options.kernel_symbols,
         user_symbols=options.user_symbols,

@@ -43,5 +43,6 @@ def generate(typed: ir.TypedProgram, options: CompileOptions, facts: Facts) -> P
         events=typed.events,
         probe_names=typed.probe_names,
         config=typed.config,
+        layouts=typed.layouts,
         line_map=line_map,
     )

@@ -6,6 +6,7 @@ from tracelang import ir, nodes
 from tracelang.format_strings import check_format
 from tracelang.functions.common import arguments, literal_number, literal_text
 from tracelang.functions.table import MANY, Function, Rule
+from tracelang.lowering.access import keep_layouts
 from tracelang.lowering.body import Body, effect, missing
 from tracelang.lowering.casts import address_space_of
 from tracelang.lowering.convert import constant_number, constant_text, convert, integer
@@ -38,6 +39,8 @@ def emit(
 ) -> ir.Expr:
     """An event with these values; its record is laid out by their types."""
     hard = tuple(convert(value, value.type) for value in values)
+    for value in hard:
+        keep_layouts(body, value.type)
     event = body.analysis.add_event(
         kind,
         tuple(value.type for value in hard),

@@ -49,7 +49,8 @@ def _task_field(path: tuple[str, ...]) -> Rule:
         if not isinstance(target, StructType) or target.name != "struct task_struct":
             return body.error(
                 value.span,
-                f"{call.name}() only supports 'struct task_struct *' as the argument ({base_name(value.type)} provided)",
+                f"{call.name}() only supports 'struct task_struct *' as the argument "
+                f"({base_name(value.type)} provided)",
             )
         for name in path:
             value = field_of(body, value, name, call.span)

@@ -89,6 +89,27 @@ def layout_of(body: Body, struct: str) -> Layout | None:
     return types.layout(struct)
 
 
+def keep_layouts(body: Body, type_: Type) -> None:
+    """The structs in a type that will be shown: their layouts go with the plan."""
+    match type_:
+        case StructType(name=name) if name not in body.analysis.layouts:
+            layout = layout_of(body, name)
+            if layout is not None:
+                body.analysis.layouts[name] = layout
+                for member in layout.members.values():
+                    keep_layouts(body, member.type)
+        case ArrayType(element=element):
+            keep_layouts(body, element)
+        case TupleType(elements=elements):
+            for element in elements:
+                keep_layouts(body, element)
+        case RecordType(fields=fields):
+            for _, item in fields:
+                keep_layouts(body, item)
+        case _:
+            pass
+
+
 def _no_field(body: Body, struct: str, layout: Layout, name: str, span: Span) -> ir.Expr:
     return body.error(
         span,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tracelang import ir, nodes
+from tracelang.lowering.access import keep_layouts
 from tracelang.lowering.body import Body
 from tracelang.lowering.convert import constant_number, constant_text, convert
 from tracelang.lowering.maps import map_key, use_map
@@ -62,8 +63,10 @@ def lower_aggregate(body: Body, target: nodes.Map, call: nodes.Call) -> tuple[ir
         return ()
     value = convert(arguments[0], S64 if aggregate.signed else U64) if arguments else None
     repeat = _repeat(arguments, function)
-    if key is not None and isinstance(key.type, UnresolvedType):
-        return ()
+    if key is not None:
+        if isinstance(key.type, UnresolvedType):
+            return ()
+        keep_layouts(body, key.type)
     return (ir.Aggregate(call.span, symbol.name, key, aggregate, value, repeat),)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tracelang import nodes
 from tracelang.config import Value
 from tracelang.diagnostics import Diagnostics, Note
-from tracelang.facts import Facts
+from tracelang.facts import Facts, Layout
 from tracelang.plan import CompileOptions, EventField, EventKind, EventSpec
 from tracelang.source import NOWHERE, Span
 from tracelang.symbols import MapSymbol, VariableSymbol
@@ -42,7 +42,7 @@ class Analysis:
     map_reads: dict[str, Span] = field(default_factory=dict)
     mentioned: set[str] = field(default_factory=set)
     told: set[tuple[Span, str]] = field(default_factory=set)
-    evaluating: bool = False  # types only: sizeof, typeof
+    layouts: dict[str, Layout] = field(default_factory=dict)  # of structs that are shown
 
     def begin_round(self) -> None:
         self.changed = False

@@ -135,7 +135,7 @@ def _usdt_argument(body: Body, index: int, span: Span) -> ir.Expr:
         count = len(lacking.location.usdt_arguments)
         return body.error(span, f"{lacking.location.name} has {count} arguments, so there is no arg{index}")
     arguments = tuple((place.id, argument) for place, argument in places if argument is not None)
-    if len(set(argument for _, argument in arguments)) == 1:
+    if len({argument for _, argument in arguments}) == 1:
         arguments = ((0, arguments[0][1]),)
     elif len(arguments) > 1:
         body.uses_cookie = True

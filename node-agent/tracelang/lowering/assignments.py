@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tracelang import ir, nodes
 from tracelang.diagnostics import Note
+from tracelang.lowering.access import keep_layouts
 from tracelang.lowering.aggregates import MAP_FUNCTIONS, lower_aggregate
 from tracelang.lowering.body import Body
 from tracelang.lowering.casts import written_type
@@ -177,6 +178,9 @@ def _assign_map(body: Body, node: nodes.Assign, target: nodes.Map) -> Statements
     if not is_known(value.type) or not body.analysis.grow_value(symbol, value.type, node.span):
         return ()
     symbol.space = origin_space(body, value)
+    keep_layouts(body, value.type)
+    if key is not None:
+        keep_layouts(body, key.type)
     if key is not None and not is_known(key.type):
         return ()
     return (ir.SetMap(node.span, symbol.name, key, convert(value, symbol.value)),)

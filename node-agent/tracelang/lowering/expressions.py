@@ -89,8 +89,7 @@ def _variable(body: Body, node: nodes.Variable) -> ir.Expr:
     found = body.find_variable(node.name)
     if found is None:
         return body.unknown_variable(node.name, node.span)
-    scope, symbol = found
-    slot = scope.slots[node.name]
+    slot = found[0].slots[node.name]
     return ir.Local(node.span, body.locals[slot].type, slot)
 
 

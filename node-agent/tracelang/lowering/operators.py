@@ -178,7 +178,8 @@ def _arithmetic(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr
     if node.operator in ("/", "%") and type_.signed and not _plain(left.type, right.type):
         body.warn(
             node.span,
-            f"signed operands for '{node.operator}' can lead to undefined behavior (cast to unsigned to silence warning)",
+            f"signed operands for '{node.operator}' can lead to undefined behavior "
+            "(cast to unsigned to silence warning)",
         )
     return ir.Arithmetic(node.span, type_, node.operator, convert(left, type_), convert(right, type_))
 

@@ -64,6 +64,7 @@ def type_program(
         probe_names=names,
         config=settings,
         license=str(settings["license"]),
+        layouts=analysis.layouts,
     )
 
 

@@ -1,7 +1,7 @@
 """What a probe type is: how its spec is read, what its programs may use, where its arguments are.
 
-In: the colon-separated fields of an attach point. Out: the places that it stands for, asked from the facts. One provider
-per file; no pass knows a provider by name.
+In: the colon-separated fields of an attach point. Out: the places that it stands for, asked from the facts. One
+provider per file; no pass knows a provider by name.
 """
 
 from __future__ import annotations
