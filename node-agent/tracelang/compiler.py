@@ -8,9 +8,6 @@ from tracelang import ir, nodes
 from tracelang.diagnostics import Diagnostics, ProgramError
 from tracelang.facts import Facts
 from tracelang.parser import parse as parse_text
-from tracelang.passes.expand_defines import expand_defines
-from tracelang.passes.expand_macros import expand_macros
-from tracelang.passes.resolve_imports import resolve_imports
 from tracelang.passes.type_program import type_program
 from tracelang.plan import CompileOptions, Plan
 from tracelang.prepare import prepare
@@ -97,8 +94,9 @@ def _front(
         program, diagnostics = parse_text(text, name, options.positional)
         if program is None or diagnostics.failed:
             raise ProgramError(diagnostics)
-        with room_to_recurse():
-            program = expand(program, sources, facts, options, diagnostics)
+        program = prepare(
+            program, sources=sources, facts=facts, diagnostics=diagnostics, positional=options.positional
+        )
         if diagnostics.failed:
             raise ProgramError(diagnostics)
         return analyse(program, facts, options, sources=tuple(sources), diagnostics=diagnostics), diagnostics
@@ -106,13 +104,3 @@ def _front(
         error.sources = tuple(sources)
         raise
 
-
-def expand(
-    program: nodes.Program, sources: list[Source], facts: Facts, options: CompileOptions, diagnostics: Diagnostics
-) -> nodes.Program:
-    """Imports, #defines and macros; the texts that they bring in are added to `sources`."""
-    program = resolve_imports(
-        program, sources=sources, facts=facts, diagnostics=diagnostics, positional=options.positional
-    )
-    program = expand_defines(program, diagnostics)
-    return expand_macros(program, diagnostics)

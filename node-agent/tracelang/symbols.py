@@ -26,6 +26,7 @@ class MapSymbol:
     key_span: Span = NOWHERE
     only_added: bool = True
     written: bool = False
+    assumed: bool = False  # only written by probes that have no place
     space: AddressSpace = AddressSpace.NONE
     argument: Type | None = None  # what an aggregation is given
 
@@ -46,6 +47,7 @@ class VariableSymbol:
     span: Span
     type: Type = UNRESOLVED
     declared: bool = False
+    explicit: bool = False  # by let, or a loop's own
     assigned: bool = False
     read_only: bool = False
     space: AddressSpace = AddressSpace.NONE

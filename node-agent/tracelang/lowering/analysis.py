@@ -54,7 +54,7 @@ class Analysis:
         self.told = set()
         for symbol in self.maps.values():
             symbol.only_added = True
-            symbol.written = False
+            symbol.written = symbol.assumed
 
     # --- diagnostics: the same mistake in two variants of a probe is told once
 

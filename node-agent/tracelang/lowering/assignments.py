@@ -81,6 +81,7 @@ def lower_declare(body: Body, node: nodes.Declare) -> Statements:
     # The value is looked at first: `let $x = $x` has no $x yet.
     value = body.lower(body, node.value) if node.value is not None else None
     scope, symbol = body.declare_variable(name, node.variable.span)
+    symbol.explicit = True
     slot = scope.slots[name]
     if written is not None and not isinstance(written, UnresolvedType):
         if not _declarable(written):

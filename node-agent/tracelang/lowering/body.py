@@ -53,6 +53,8 @@ class Body:
     scopes: list[Scope] = field(default_factory=list)
     locals: list[ir.LocalVariable] = field(default_factory=list)
     local_spaces: dict[int, AddressSpace] = field(default_factory=dict)  # of copies, by slot
+    closed: dict[str, tuple[Scope, VariableSymbol]] = field(default_factory=dict)
+    reopened: set[int] = field(default_factory=set)  # slots that may be read without having been written
     loop_depth: int = 0
     accessed: dict[str, ArgumentField | None] = field(default_factory=dict)
     result: Type | None = None  # of a subprogram
@@ -108,11 +110,15 @@ class Body:
 
     @contextmanager
     def scope(self, owner: object) -> Iterator[Scope]:
-        self.scopes.append(Scope(owner))
+        scope = Scope(owner)
+        self.scopes.append(scope)
         try:
-            yield self.scopes[-1]
+            yield scope
         finally:
             self.scopes.pop()
+            for name, symbol in scope.variables.items():
+                if not symbol.explicit:
+                    self.closed.setdefault(name, (scope, symbol))
 
     @contextmanager
     def loop(self) -> Iterator[None]:
@@ -127,6 +133,15 @@ class Body:
             if name in scope.variables:
                 return scope, scope.variables[name]
         return None
+
+    def reopen_variable(self, name: str) -> tuple[Scope, VariableSymbol] | None:
+        """One that an inner block assigned, in the style of programs older than block scopes."""
+        found = self.closed.get(name)
+        if found is not None:
+            self.reopened.add(found[0].slots[name])
+            self.scopes[-1].variables[name] = found[1]
+            self.scopes[-1].slots[name] = found[0].slots[name]
+        return found
 
     def declare_variable(self, name: str, span: Span) -> tuple[Scope, VariableSymbol]:
         """A new variable in the innermost scope, with the type that earlier rounds found."""

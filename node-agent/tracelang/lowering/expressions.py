@@ -86,7 +86,7 @@ def lower_expression(body: Body, node: nodes.Expression) -> ir.Expr:
 
 
 def _variable(body: Body, node: nodes.Variable) -> ir.Expr:
-    found = body.find_variable(node.name)
+    found = body.find_variable(node.name) or body.reopen_variable(node.name)
     if found is None:
         return body.unknown_variable(node.name, node.span)
     slot = found[0].slots[node.name]

@@ -161,7 +161,7 @@ def _loop_variable(body: Body, node: nodes.Variable) -> tuple[Scope, VariableSym
             "give the loop's variable a new name",
         )
     scope, symbol = body.declare_variable(node.name, node.span)
-    symbol.assigned = True
+    symbol.assigned = symbol.explicit = True
     return scope, symbol
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tracelang import ir
+from tracelang import ir, nodes
 from tracelang.lowering.analysis import Analysis
+from tracelang.lowering.assignments import zero
 from tracelang.lowering.body import Body, Place
 from tracelang.lowering.convert import constant_number, truth
 from tracelang.lowering.expressions import check_condition, lower_expression
@@ -17,6 +18,7 @@ from tracelang.lowering.statements import lower_block
 from tracelang.passes.expand_probes import ExpandedProbe
 from tracelang.plan import Attachment
 from tracelang.providers.base import Option, Provider
+from tracelang.types import StringType, is_scalar
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,16 @@ def _lower(expanded: ExpandedProbe, places: tuple[Place, ...], analysis: Analysi
     with body.scope(probe):
         predicate = _predicate(body, expanded)
         statements = lower_block(body, probe.body)
-    return _Lowered(body, predicate, statements)
+    return _Lowered(body, predicate, (*cleared(body, probe.body), *statements))
+
+
+def cleared(body: Body, node: nodes.Node) -> tuple[ir.Stmt, ...]:
+    """Variables of inner blocks that are read outside of them are zero when the block didn't run."""
+    return tuple(
+        ir.SetLocal(node.span, slot, zero(node, body.locals[slot].type))
+        for slot in sorted(body.reopened)
+        if is_scalar(body.locals[slot].type) or isinstance(body.locals[slot].type, StringType)
+    )
 
 
 def _predicate(body: Body, expanded: ExpandedProbe) -> ir.Expr | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from tracelang import ir, nodes
 from tracelang.lowering.analysis import Analysis
+from tracelang.passes.expand_probes import ExpandedProbe
 from tracelang.plan import BpfMapKind
 from tracelang.suggest import did_you_mean
 from tracelang.symbols import MapSymbol
 from tracelang.type_rules import harden, is_known
-from tracelang.types import AggregateType
+from tracelang.types import S64, AggregateType
+from tracelang.visitor import walk
 
 DECLARED_KINDS = {
     "hash": BpfMapKind.HASH,
@@ -21,11 +23,27 @@ DECLARED_KINDS = {
 PER_CPU = (BpfMapKind.PERCPU_HASH, BpfMapKind.LRU_PERCPU_HASH, BpfMapKind.PERCPU_ARRAY)
 
 
+def assume_unplaced(expanded: tuple[ExpandedProbe, ...], analysis: Analysis) -> bool:
+    """Maps that only probes without a place write (`missing_probes = warn`): they exist, and stay empty."""
+    assumed = False
+    for item in expanded:
+        if item.places:
+            continue
+        for node in walk(item.probe):
+            if isinstance(node, nodes.Map) and not is_known(analysis.map(node.name).value):
+                symbol = analysis.map(node.name)
+                symbol.value = S64
+                symbol.assumed = assumed = True
+                if symbol.key is not None and not is_known(symbol.key):
+                    symbol.key = S64 if node.keys else None
+    return assumed
+
+
 def check_maps(program: nodes.Program, analysis: Analysis) -> None:
     """After the last round."""
     written = [name for name, symbol in analysis.maps.items() if symbol.written]
     for name, span in analysis.map_reads.items():
-        symbol = analysis.maps[name]
+        symbol = analysis.map(name)
         if not symbol.written:
             analysis.error(span, f"Undefined map: @{name}", did_you_mean(name, written))
         elif not is_known(symbol.value) and not analysis.diagnostics.failed:

@@ -16,7 +16,7 @@ from tracelang.lowering.expressions import lower_expression
 from tracelang.lowering.statements import lower_block
 from tracelang.passes.expand_probes import ExpandedProbe, expand_probes
 from tracelang.passes.lower_probes import lower_probe
-from tracelang.passes.type_maps import check_maps, typed_maps
+from tracelang.passes.type_maps import assume_unplaced, check_maps, typed_maps
 from tracelang.plan import CompileOptions
 from tracelang.type_names import TypeNames
 from tracelang.type_rules import harden
@@ -52,6 +52,8 @@ def type_program(
         raise ProgramError(diagnostics)
     names = tuple(analysis.probe_names)
     probes, subprograms = _to_fixpoint(program, expanded, analysis)
+    if assume_unplaced(expanded, analysis):
+        probes, subprograms = _to_fixpoint(program, expanded, analysis)
     check_maps(program, analysis)
     diagnostics.items.extend(analysis.diagnostics.items)
     if diagnostics.failed:
