@@ -42,12 +42,17 @@ class PrintedOnce:
         for line in lines:
             self._print(node=line.node, pod=line.pod or pods.get(line.node, ""), seq=line.seq, text=line.text)
 
+    def new_among(self, lines: tuple[OutputLine, ...]) -> int:
+        """How many of them weren't printed yet."""
+        return sum(line.seq >= self._next.get(line.node, 0) for line in lines)
+
     def _print(self, *, node: str, pod: str, seq: int, text: str) -> None:
         if seq < self._next.get(node, 0):
             return
         self._next[node] = seq + 1
         self.count += 1
-        self._view.printed(node=node, pod=pod, seq=seq, text=text)
+        # "namespace/pod" in a status; a job's pods are all of one namespace.
+        self._view.printed(node=node, pod=pod.rpartition("/")[2], seq=seq, text=text)
 
 
 def stay(context: Context, api: Api, job: Job, view: View, *, stops_on_interrupt: bool = True) -> ExitStatus:
@@ -69,7 +74,7 @@ def stay(context: Context, api: Api, job: Job, view: View, *, stops_on_interrupt
                     job = seen
                     view.job(job)
                     if not agents_in:
-                        printed.lines(job.status.results.output, pods=_pods_by_node(job.status))
+                        printed.lines(_output_since(api, job, printed), pods=_pods_by_node(job.status))
                 case Interrupted(times=times):
                     left = _interrupted(context, api, job, times=times, stops=stops_on_interrupt)
                     if left is not None:
@@ -150,6 +155,15 @@ def _interrupted(context: Context, api: Api, job: Job, *, times: int, stops: boo
         context.notice("stopping, the results follow (Ctrl-C again to leave at once)")
         jobs.stop(api, job.name)
     return None
+
+
+def _output_since(api: Api, job: Job, printed: PrintedOnce) -> tuple[OutputLine, ...]:
+    """The lines of the status; when more were printed than it holds, those of the result ConfigMaps."""
+    lines = job.status.results.output
+    if job.status.summary.events - printed.count > printed.new_among(lines) and not finished(job.status):
+        kept = gather(api, job).output
+        return kept if printed.new_among(kept) > printed.new_among(lines) else lines
+    return lines
 
 
 def _pods_by_node(status: TraceJobStatus) -> dict[str, str]:

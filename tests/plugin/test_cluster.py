@@ -11,6 +11,9 @@ import yaml
 from control_plane import ControlPlane
 from kubectl_trace.exit_status import ExitStatus
 from plugin.conftest import COUNT, Cluster, trace
+from tracejob_api.maps import MapEntry, MapKind, MapSnapshot
+from tracejob_api.results import ResultHeader, WholeResult, pack
+from tracejob_api.status import OutputLine
 
 pytestmark = pytest.mark.e2e
 
@@ -74,6 +77,37 @@ def test_attached_run_prints_output_once_then_the_merged_maps(cluster: Cluster) 
     assert said.out == "hello\nthere \\x1b[2J\n@[cat]: 12\n\n"
     assert "reading the job's status" in said.err
     assert "missed" not in said.err
+
+
+def test_results_come_whole_from_the_configmaps_of_the_job_and_of_no_other(cluster: Cluster) -> None:
+    cluster.trace("run", "pod/web", "-e", COUNT, "--detach", "--name", "large")
+    uid = _uid(cluster, "large")
+    entries = tuple(MapEntry(key=(f"k{number}",), value=number) for number in range(3000))
+    whole = WholeResult(
+        header=ResultHeader(job="large", namespace="shop", uid=uid, complete=True),
+        maps=(MapSnapshot(name="@", kind=MapKind.COUNT, entries=entries),),
+        output=(OutputLine(node="n1", seq=1, text="first\n"), OutputLine(node="n1", seq=2, text="last\n")),
+    )
+    [data] = pack(whole)
+    for name, owner in (("large-results-0", uid), ("forged", "someone")):
+        body = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": "shop", "labels": {"tracejob.dev/job-uid": owner}},
+            "data": data,
+        }
+        assert cluster.plane.apply(body).code == 201
+    digest = [{"name": "@", "kind": "count", "entries": [{"key": ["k0"], "value": 0}], "omitted": 2999}]
+    refs = [{"namespace": "shop", "name": "large-results-0"}]
+    cluster.tell("large", **succeeded(results={"maps": digest, "refs": refs}, summary={"nodes": 1, "events": 2}))
+    said = cluster.trace("results", "large")
+    assert said.out.count("\n") == 3001
+    assert said.out.endswith("@[k2999]: 2999\n\n")
+    assert cluster.trace("logs", "large").out == "first\nlast\n"
+    cluster.tell("large", results={"refs": [{"namespace": "shop", "name": "forged"}]})
+    forged = cluster.trace("results", "large")
+    assert forged.out == "@[k0]: 0\n(and 2999 more keys)\n\n"
+    assert "the ConfigMap forged isn't this job's" in forged.err
 
 
 def test_failed_program_is_shown_with_its_line_and_exit_status_two(cluster: Cluster) -> None:
@@ -227,6 +261,12 @@ def _with(work, command):  # type: ignore[no-untyped-def]  # two thunks
         return command()
     finally:
         thread.join()
+
+
+def _uid(cluster: Cluster, name: str) -> str:
+    metadata = cluster.job(name)["metadata"]
+    assert isinstance(metadata, dict)
+    return str(metadata["uid"])
 
 
 def _wait_for(cluster: Cluster, name: str) -> None:
