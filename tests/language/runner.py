@@ -69,6 +69,8 @@ def run_case(case: Case, *, programs: Path, trace: str = TRACE) -> Outcome:
         code = process.wait()
     finally:
         timer.cancel()
+        if process.stdout is not None:
+            process.stdout.close()
         for helper in (before, after):
             if helper is not None:
                 _kill(helper)
