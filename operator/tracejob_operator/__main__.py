@@ -28,6 +28,8 @@ def main() -> None:
         Settings.from_environment(os.environ)
     except SettingsError as error:
         sys.exit(f"tracejob-operator: {error}")
+    # kopf names itself after the user, and the image's user has no name.
+    os.environ.setdefault("LOGNAME", "tracejob-operator")
     import kopf
 
     from tracejob_operator.handlers import register
