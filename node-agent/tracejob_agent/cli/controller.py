@@ -9,21 +9,34 @@ from types import FrameType
 
 from tracejob_agent.bpf.loader import LoadedPlan
 from tracejob_agent.cli.child import Child
+from tracejob_agent.cli.trials import ErrorCount, Trials
 from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.sink import End
 from tracelang.plan import MapRole
+
+
+class NoErrors:
+    errors = 0
 
 
 class LocalController:
     """Ends the session on SIGINT or SIGTERM, with the process of -p, with the command of -c, or at once (dry run)."""
 
     def __init__(
-        self, *, pid: int = 0, child: Child | None = None, symbols: UserSymbols | None = None, dry_run: bool = False
+        self,
+        *,
+        pid: int = 0,
+        child: Child | None = None,
+        symbols: UserSymbols | None = None,
+        dry_run: bool = False,
+        trials: Trials | None = None,
     ) -> None:
         self._pid = pid
         self._child = child
         self._symbols = symbols
         self._dry_run = dry_run
+        self._trials = trials
+        self.sink: ErrorCount = NoErrors()
         self._signalled = False
         self._polls = 0
 
@@ -33,6 +46,8 @@ class LocalController:
 
     def loaded(self, loaded: LoadedPlan) -> None:
         """Fill the scope of -p."""
+        if self._trials is not None:
+            self._trials.prepare(loaded)
         pids = loaded.by_role(MapRole.SCOPE_PIDS)
         if pids is not None and self._pid:
             pids.update(struct.pack("<I", self._pid), b"\1".ljust(pids.spec.value_size, b"\0"))
@@ -46,6 +61,8 @@ class LocalController:
         if self._signalled:
             return End.SIGNAL
         if self._dry_run:
+            return End.STOPPED
+        if self._trials is not None and not self._trials.step(self.sink):
             return End.STOPPED
         if self._child is not None and self._child.has_ended():
             return End.CHILD

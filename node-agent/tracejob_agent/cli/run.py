@@ -22,6 +22,7 @@ from tracejob_agent.bpf.compiler import CompilerChild
 from tracejob_agent.cli.child import Child
 from tracejob_agent.cli.controller import LocalController
 from tracejob_agent.cli.options import Options
+from tracejob_agent.cli.trials import Trial, Trials
 from tracejob_agent.errors import TargetError
 from tracejob_agent.kernel.host_facts import HostFacts
 from tracejob_agent.output.json_sink import JsonSink
@@ -127,11 +128,12 @@ def _trace(
     if child is not None:
         symbols.assume_executable(child.pid, child.path)
     dry_run = options.has("dry_run")
-    controller = LocalController(pid=options.pid, child=child, symbols=symbols, dry_run=dry_run)
     out = io.StringIO() if dry_run else stack.enter_context(_output(options))
+    trials = trials_of(options, out)
+    controller = LocalController(pid=options.pid, child=child, symbols=symbols, dry_run=dry_run, trials=trials)
     sink_options = SinkOptions(
         program=program.name,
-        quiet=options.has("quiet"),
+        quiet=options.has("quiet") or trials is not None,
         warnings=not options.has("no_warnings"),
         notify=NOTIFICATION in os.environ,
         flush=options.buffering != "full",
@@ -140,6 +142,7 @@ def _trace(
         user_symbols=symbols,
     )
     sink = (JsonSink if options.format == "json" else TextSink)(out, sys.stderr, sink_options)
+    controller.sink = sink
     target = options.pid or (child.pid if child else 0)
     session = Session(
         compiled.plan,
@@ -150,7 +153,16 @@ def _trace(
         btf=facts,
     )
     controller.watch_signals()
-    return session.run().exit_code
+    code = session.run().exit_code
+    return 1 if trials is not None and trials.failed else code
+
+
+def trials_of(options: Options, out: TextIO) -> Trials | None:
+    """What --bench, --test or --mode ask to be run."""
+    for kind in Trial:
+        if options.has(kind.value) or options.mode == kind.value:
+            return Trials(kind, name_filter=options.probe_filter, out=out, json=options.format == "json")
+    return None
 
 
 @contextlib.contextmanager

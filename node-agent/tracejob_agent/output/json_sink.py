@@ -37,6 +37,7 @@ class JsonSink:
         self._maps: dict[str, MapFormat] = {}
         self._print_maps = True
         self._lost = 0
+        self.errors = 0  # errorf() calls
         self._names: Names
 
     def started(self, session: SessionView) -> None:
@@ -110,7 +111,12 @@ class JsonSink:
         text, kind = event_formatter(event, self._names), event.kind.value
         if event.kind is EventKind.WARNF and not self._options.warnings:
             return lambda record: None
-        return lambda record: self._located(kind, event, text(record))
+
+        def show(record: Buffer) -> None:
+            self.errors += event.kind is EventKind.ERRORF
+            self._located(kind, event, text(record))
+
+        return show
 
     def _located(self, kind: str, event: EventSpec, message: str) -> None:
         self._line(

@@ -56,9 +56,9 @@ class MapReader:
                 continue
             found.append(Entry(self._read_key(key, 0) if self._read_key else (), value))
         if self._read_key is not None:
-            found.sort(key=lambda entry: sort_rank(self.user.value, entry.value))
-            if self._is_sorted_by_key():
-                found.sort(key=lambda entry: key_rank(self.user.key, entry.key))
+            found.sort(key=lambda entry: key_rank(self.user.key, entry.key))
+            if not self._is_sorted_by_key():
+                found.sort(key=lambda entry: sort_rank(self.user.value, entry.value))
         return found
 
     def _value(self, copies: Sequence[Buffer]) -> Shown:

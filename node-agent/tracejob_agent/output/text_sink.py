@@ -35,6 +35,7 @@ class TextSink:
         self._maps: dict[str, MapFormat] = {}
         self._print_maps = True
         self._lost = 0
+        self.errors = 0  # errorf() calls
         self._names: Names
 
     def started(self, session: SessionView) -> None:
@@ -112,7 +113,12 @@ class TextSink:
         if level == "WARNING" and not self._options.warnings:
             return lambda record: None
         place = self._place(event)
-        return lambda record: self._notice(f"{place}: {level}: {text(record).rstrip(chr(10))}")
+
+        def show(record: Buffer) -> None:
+            self.errors += level == "ERROR"
+            self._notice(f"{place}: {level}: {text(record).rstrip(chr(10))}")
+
+        return show
 
     def _place(self, event: EventSpec) -> str:
         return f"{self._options.program}:{event.line}:{event.column}"

@@ -12,7 +12,6 @@ from pathlib import Path
 from tracejob_agent.kernel.demangle import demangle
 from tracejob_agent.kernel.elf import Elf, ElfError, debug_file
 
-
 _ET_DYN = 3
 _FIXED_BASE = 0x555555554000  # where x86-64 puts position-independent programs that aren't randomized
 
