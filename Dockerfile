@@ -33,6 +33,8 @@ FROM ${BASE} AS operator
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 ca-certificates \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/cache/debconf/*-old /var/log/apt /var/log/dpkg.log
+# kopf asks who it runs as.
+RUN echo 'tracejob:x:65532:65532:tracejob:/tmp:/usr/sbin/nologin' >>/etc/passwd
 COPY --from=operator-packages /opt/tracejob /opt/tracejob
 COPY crds/tracejob_api /opt/tracejob/tracejob_api
 COPY node-agent/tracelang /opt/tracejob/tracelang
