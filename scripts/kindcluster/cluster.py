@@ -5,7 +5,9 @@ In: the node image. Out: a kubeconfig of a cluster that is ready. A cluster whos
 
 from __future__ import annotations
 
+import fcntl
 import os
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,14 +53,15 @@ def down() -> None:
 
 def load(images: Sequence[str]) -> None:
     """Put images of the Docker daemon onto every node; those that are there already cost nothing."""
-    missing = [image for image in images if not _on_all_nodes(image)]
-    if not missing:
-        return
-    with step(f"loading {', '.join(missing)} onto the nodes"):
-        archive = CACHE / "load.tar"
-        docker("save", "-o", archive, *missing)
-        _kind("load", "image-archive", archive)
-        archive.unlink()
+    with (CACHE / "load.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        missing = [image for image in images if not _on_all_nodes(image)]
+        if not missing:
+            return
+        with step(f"loading {', '.join(missing)} onto the nodes"), tempfile.TemporaryDirectory(dir=CACHE) as folder:
+            archive = Path(folder) / "images.tar"
+            docker("save", "-o", archive, *missing)
+            _kind("load", "image-archive", archive)
 
 
 def kubectl(*arguments: str) -> str:
