@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +16,6 @@ from pathlib import Path
 
 from tracejob_agent.accounting import kernel_bytes
 from tracejob_agent.agent_controller import AgentController
-from tracejob_agent.diagnostic_records import diagnostics_of
 from tracejob_agent.errors import (
     AttachError,
     CompileFault,
@@ -26,7 +24,7 @@ from tracejob_agent.errors import (
     UnsupportedError,
     VerifierError,
 )
-from tracejob_agent.kernel.host_facts import HostFacts
+from tracejob_agent.lazy_facts import LazyFacts
 from tracejob_agent.output.record_sink import RecordLimits, RecordSink
 from tracejob_agent.output.record_values import readable
 from tracejob_agent.output.record_writer import RecordWriter
@@ -42,7 +40,8 @@ from tracejob_agent.target.scope import slots_for
 from tracejob_api import records
 from tracejob_api.labels import AgentExit
 from tracejob_api.request import AgentRequest, RequestError
-from tracelang.diagnostics import ProgramError
+from tracelang.diagnostics import Diagnostics, ProgramError
+from tracelang.facts import Facts
 from tracelang.plan import CompileOptions, Plan, ScopeOptions
 from tracelang.source import Source
 
@@ -87,7 +86,7 @@ class Agent:
             return self._trace(request)
         except ProgramError as error:
             source = Source(request.program.name, request.program.text)
-            self._diagnose(partial(diagnostics_of, error.diagnostics, (source,)))
+            self._diagnose(error.diagnostics, (source,))
             return self._fail(records.Failure.PROGRAM_INVALID, str(error), AgentExit.PROGRAM_ERROR)
         except TargetsGoneError as error:
             return self._fail(records.Failure.TARGET_GONE, str(error), AgentExit.TARGET_GONE)
@@ -110,16 +109,16 @@ class Agent:
         controller.watch_signals()
         if tree is not None:
             self._wait_for_targets(controller, request)
-        facts = _facts(controller)
         prepared = prepare(
             request.program.text,
             name=request.program.name,
-            facts=facts,
-            options=_compile_options(request, level=pid_namespace_level(facts)),
+            front_end=partial(_front_end, controller),
+            options_key=repr(_compile_options(request, level=0)),
         )
         if prepared.diagnostics.items:
-            self._diagnose(partial(diagnostics_of, prepared.diagnostics, prepared.sources))
+            self._diagnose(prepared.diagnostics, prepared.sources)
         _check_memory(prepared.plan, request.limits.kernel_memory)
+        facts = LazyFacts()
         self._sink = self._make_sink(request, controller, facts=facts, names=names)
         session = Session(
             prepared.plan,
@@ -145,7 +144,7 @@ class Agent:
             raise TargetsGoneError(missing or "the request names no target")
 
     def _make_sink(
-        self, request: AgentRequest, controller: AgentController, *, facts: HostFacts, names: KubernetesNames
+        self, request: AgentRequest, controller: AgentController, *, facts: LazyFacts, names: KubernetesNames
     ) -> RecordSink:
         only = request.targets[0].name if len(request.targets) == 1 and not request.host else ""
         sink = RecordSink(
@@ -154,7 +153,6 @@ class Agent:
                 program=request.program.name,
                 text=readable,
                 layouts=facts,
-                kernel_symbols=facts.kernel_symbols,
                 kubernetes=names,
             ),
             limits=RecordLimits(output_bytes=request.limits.output_bytes),
@@ -191,8 +189,12 @@ class Agent:
         )
         self.writer.flush()
 
-    def _diagnose(self, make: Callable[[], tuple[tuple[records.ProgramDiagnostic, ...], str]]) -> None:
-        items, text = make()
+    def _diagnose(self, diagnostics: Diagnostics, sources: tuple[Source, ...]) -> None:
+        from tracejob_agent.diagnostic_records import diagnostics_of
+
+        self._write_diagnostics(*diagnostics_of(diagnostics, sources))
+
+    def _write_diagnostics(self, items: tuple[records.ProgramDiagnostic, ...], text: str) -> None:
         t, seq = self.writer.stamp()
         self.writer.write(records.DiagnosticsRecord(t=t, seq=seq, v=records.RECORD_VERSION, items=items, text=text))
         self.writer.flush()
@@ -205,7 +207,7 @@ class Agent:
         if isinstance(error, VerifierError):
             last = "\n".join(error.log.strip().splitlines()[-12:])
             item = records.ProgramDiagnostic(message=str(error), hint=last)
-            self._diagnose(lambda: ((item,), f"ERROR: {error}\n{last}\n"))
+            self._write_diagnostics((item,), f"ERROR: {error}\n{last}\n")
         if isinstance(error, CompileFault):
             os.write(2, error.log.encode(errors="replace"))
         for kind, failure, code in _FAILURES:
@@ -247,14 +249,16 @@ class Agent:
             self.termination_log.write_bytes(records.encode_digest(digest))
 
 
-def _facts(controller: AgentController) -> HostFacts:
-    """The machine as the targets see it: paths of probes are the containers' own."""
+def _front_end(controller: AgentController) -> tuple[Facts, CompileOptions]:
+    """The machine as the targets see it (paths of probes are the containers' own), and what to compile for."""
+    from tracejob_agent.kernel.host_facts import HostFacts
+
     if controller.request.host:
-        root = _NODE_ROOT if _NODE_ROOT.exists() else Path("/")
-        return HostFacts(roots=(root,))
-    pids = controller.resolution.pids()
-    roots = root_folders(pids)
-    return HostFacts(roots=tuple(roots.values()), pids=tuple(roots))
+        facts = HostFacts(roots=(_NODE_ROOT if _NODE_ROOT.exists() else Path("/"),))
+    else:
+        roots = root_folders(controller.resolution.pids())
+        facts = HostFacts(roots=tuple(roots.values()), pids=tuple(roots))
+    return facts, _compile_options(controller.request, level=pid_namespace_level(facts))
 
 
 def _compile_options(request: AgentRequest, *, level: int) -> CompileOptions:

@@ -13,9 +13,13 @@ class CompileFault(EngineError):
     `log` is what the compiler printed.
     """
 
-    def __init__(self, message: str, *, log: str = "") -> None:
+    def __init__(self, message: str, log: str = "") -> None:
         super().__init__(message)
         self.log = log
+
+    def __reduce__(self) -> tuple[type[CompileFault], tuple[str, str]]:
+        """It comes from a child process."""
+        return CompileFault, (str(self), self.log)
 
 
 class MapError(EngineError):

@@ -11,13 +11,14 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from tracejob_agent.bpf.loader import LoadedPlan
 from tracejob_agent.errors import CompileFault, EngineError, TargetError, VerifierError
-from tracejob_agent.kernel.host_facts import HostFacts
+from tracejob_agent.lazy_facts import LazyFacts
 from tracejob_agent.preparation import prepare
 from tracejob_agent.session import Session, SessionOptions
 from tracejob_agent.sink import End, Finish, Sink
@@ -26,6 +27,7 @@ from tracejob_agent.target.pid_namespace import pid_namespace_level
 from tracejob_agent.target.processes import named, root_folders
 from tracejob_agent.target.scope import CgroupScope, ProcessScope, slots_for
 from tracelang.diagnostics import ProgramError
+from tracelang.facts import Facts
 from tracelang.plan import CompileOptions, MapRole, ScopeOptions
 from tracelang.source import Source
 
@@ -139,23 +141,23 @@ def _trace(text: str, name: str, target: LocalTarget, options: argparse.Namespac
     if target != LocalTarget() and not pids and folder is None:
         what = f"process {target.pid}" if target.pid else f"process called {target.comm}"
         raise TargetError(f"there is no {what} here")
-    roots = root_folders(pids)
-    facts = HostFacts(roots=tuple(roots.values()) or (Path("/"),), pids=tuple(pids), files=True)
-    prepared = prepare(
-        text,
-        name=name,
-        facts=facts,
-        options=CompileOptions(
-            scope=target.scope,
-            pid_namespace_level=pid_namespace_level(facts),
-            positional=tuple(options.arguments),
-            unsafe=options.unsafe,
-        ),
+    options_for = partial(
+        CompileOptions, scope=target.scope, positional=tuple(options.arguments), unsafe=options.unsafe
     )
+
+    def front_end() -> tuple[Facts, CompileOptions]:
+        from tracejob_agent.kernel.host_facts import HostFacts
+
+        roots = root_folders(pids)
+        facts = HostFacts(roots=tuple(roots.values()) or (Path("/"),), pids=tuple(pids), files=True)
+        return facts, options_for(pid_namespace_level=pid_namespace_level(facts))
+
+    prepared = prepare(text, name=name, front_end=front_end, options_key=repr(options_for()))
     if prepared.diagnostics.items:
         from tracelang.report import render_diagnostics
 
         sys.stderr.write(render_diagnostics(prepared.diagnostics, prepared.sources, color=sys.stderr.isatty()))
+    facts = LazyFacts()
     sink = _sink(options.output, name, facts)
     controller.watch_signals()
     finish = Session(
@@ -175,14 +177,14 @@ def _trace(text: str, name: str, target: LocalTarget, options: argparse.Namespac
     return finish.exit_code
 
 
-def _sink(form: str, program: str, facts: HostFacts) -> Sink:
+def _sink(form: str, program: str, facts: LazyFacts) -> Sink:
     from tracejob_agent.output.names import safe_text
     from tracejob_agent.output.sink_base import SinkOptions
 
     if form == "text":
         from tracejob_agent.output.text_sink import TextSink
 
-        shown = SinkOptions(program=program, text=safe_text, layouts=facts, kernel_symbols=facts.kernel_symbols)
+        shown = SinkOptions(program=program, text=safe_text, layouts=facts)
         return TextSink(sys.stdout, sys.stderr, shown)
     import os
 
@@ -191,7 +193,7 @@ def _sink(form: str, program: str, facts: HostFacts) -> Sink:
     from tracejob_agent.output.record_writer import RecordWriter
 
     descriptor = 1 if form == "jsonl" else os.open("/dev/null", os.O_WRONLY)
-    plain = SinkOptions(program=program, text=readable, layouts=facts, kernel_symbols=facts.kernel_symbols)
+    plain = SinkOptions(program=program, text=readable, layouts=facts)
     return RecordSink(RecordWriter(descriptor), options=plain)
 
 

@@ -1,23 +1,39 @@
-"""A program's text made ready to run: text and facts in, plan and byte code out.
+"""A program's text made ready to run: text in, plan and byte code out, without the memory that this takes.
 
-The compiler child is forked before the text is parsed: it loads its library on another CPU meanwhile. Where the cache
-has seen the same text on this kernel, there is no child at all.
+    this process      a child                  its child
+    imports what      parses, types, writes C  loads libbcc meanwhile, compiles
+    running needs     <-- plan, byte code ---- <-- byte code
+
+The front end and the facts (types, symbols) take some 30 MB and bcc 100 MB: neither stays with the agent. What was made
+before on this kernel comes from the cache, without children.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import pickle
 import time
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn
 
-from tracejob_agent.bpf.code_cache import cached_code, code_key, has_seen, keep_code, note_seen
-from tracejob_agent.bpf.compiler import CompilerChild
-from tracelang.diagnostics import Diagnostics
+from tracejob_agent.errors import CompileFault, EngineError
+from tracejob_agent.kernel.cache import read_cached, write_cached
+from tracelang.diagnostics import Diagnostics, ProgramError
 from tracelang.facts import Facts
 from tracelang.plan import CompileOptions, Plan
 from tracelang.source import Source
+
+_FROM_THE_KERNEL_ALONE = frozenset(
+    {"begin", "end", "tracepoint", "rawtracepoint", "interval", "profile", "software", "hardware", "self"}
+)
+"""Providers whose places don't depend on files or processes: plans over these are the same until the kernel changes."""
+
+FrontEnd = Callable[[], tuple[Facts, CompileOptions]]
+"""Makes what the compiler asks, in the child: so its memory and its imports stay there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +47,64 @@ class Prepared:
     stages: dict[str, int]
 
 
-def prepare(text: str, *, name: str, facts: Facts, options: CompileOptions) -> Prepared:
-    """Raises ProgramError for the user's mistakes, CompileFault for ours.
+def prepare(
+    text: str,
+    *,
+    name: str,
+    front_end: FrontEnd,
+    options_key: str,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> Prepared:
+    """Raises ProgramError for the user's mistakes, EngineError for ours or the machine's.
 
+    options_key: everything besides the text that shapes the plan, as text. meanwhile: what to do while the child works.
     To be called while the process has only one thread, as it forks.
     """
     start = time.monotonic_ns()
-    text_key = _text_key(text, options)
-    with _compiler(text_key) as child:
+    key = _cache_key(text, name, options_key)
+    kept = _from_cache(key)
+    if kept is not None:
+        meanwhile()
+        return replace(kept, stages={"cache": time.monotonic_ns() - start})
+    answer, pid = _fork(text, name=name, front_end=front_end)
+    try:
+        meanwhile()
+        with os.fdopen(answer, "rb") as stream:
+            data = stream.read()
+    finally:
+        _, status = os.waitpid(pid, 0)
+    if not data:
+        raise CompileFault(f"the compiler's front end died (status {status})")
+    made = pickle.loads(data)
+    if isinstance(made, Diagnostics):
+        raise ProgramError(made)
+    if isinstance(made, EngineError):
+        raise made
+    assert isinstance(made, Prepared)
+    if _is_cacheable(made.plan):
+        write_cached(key, _sealed(data))
+    return made
+
+
+def prepare_here(text: str, *, name: str, facts: Facts, options: CompileOptions) -> Prepared:
+    """The same in this process (but for bcc)."""
+    from tracejob_agent.bpf.code_cache import cached_code, code_key, keep_code
+    from tracejob_agent.bpf.compiler import CompilerChild
+
+    start = time.monotonic_ns()
+    with CompilerChild.start() as child:
         from tracelang.compiler import compile_program
 
         result = compile_program(text, name=name, facts=facts, options=options)
         parsed = time.monotonic_ns()
+        names = dict.fromkeys(
+            name for program in result.plan.programs for name in (program.function, *program.callbacks)
+        )
         key = code_key(result.plan.c_source)
-        functions = cached_code(key)
+        functions = cached_code(key) if names else {}
         if functions is None:
-            functions = _compile(result.plan, child)
+            functions = child.compile(result.plan.c_source, names)
             keep_code(key, functions)
-            note_seen(text_key)
     return Prepared(
         plan=result.plan,
         functions=functions,
@@ -58,21 +114,87 @@ def prepare(text: str, *, name: str, facts: Facts, options: CompileOptions) -> P
     )
 
 
-def _compiler(text_key: str) -> AbstractContextManager[CompilerChild | None]:
-    return nullcontext() if has_seen(text_key) else CompilerChild.start()
+# --- the child ------------------------------------------------------------------------------------------------------
 
 
-def _compile(plan: Plan, child: CompilerChild | None) -> dict[str, bytes]:
-    names = dict.fromkeys(name for program in plan.programs for name in (program.function, *program.callbacks))
-    if not names:
-        return {}
-    if child is not None:
-        return child.compile(plan.c_source, names)
-    with CompilerChild.start() as late:  # seen before, but the byte code has been forgotten or the facts have changed
-        return late.compile(plan.c_source, names)
+def _fork(text: str, *, name: str, front_end: FrontEnd) -> tuple[int, int]:
+    """The descriptor that the answer comes from, and the child."""
+    answer, ours = os.pipe2(os.O_CLOEXEC)
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        os.close(answer)
+        _answer(text, name=name, front_end=front_end, parent=parent, descriptor=ours)
+    os.close(ours)
+    return answer, pid
 
 
-def _text_key(text: str, options: CompileOptions) -> str:
-    return hashlib.sha256(f"{os.uname().release}\0{options!r}\0{text}".encode(errors="surrogateescape")).hexdigest()[
-        :40
-    ]
+def _answer(text: str, *, name: str, front_end: FrontEnd, parent: int, descriptor: int) -> NoReturn:
+    """The child's life. Never returns into the agent's code."""
+    try:
+        from tracejob_agent.bpf.compiler import leave_with
+
+        leave_with(parent)
+        data = pickle.dumps(_outcome(text, name=name, front_end=front_end), protocol=pickle.HIGHEST_PROTOCOL)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(data)
+        os._exit(0)
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+        os._exit(70)
+
+
+def _outcome(text: str, *, name: str, front_end: FrontEnd) -> Prepared | Diagnostics | EngineError:
+    try:
+        facts, options = front_end()
+        return prepare_here(text, name=name, facts=facts, options=options)
+    except ProgramError as error:
+        return error.diagnostics
+    except EngineError as error:
+        return error
+
+
+# --- the cache ------------------------------------------------------------------------------------------------------
+
+
+def _cache_key(text: str, name: str, options_key: str) -> str:
+    machine = os.uname()
+    namespace = Path("/proc/self/ns/pid").stat().st_ino
+    parts = (machine.release, machine.version, machine.machine, str(namespace), _engine(), name, options_key, text)
+    return f"plan-{hashlib.sha256(repr(parts).encode(errors='surrogateescape')).hexdigest()[:40]}"
+
+
+def _engine() -> str:
+    """Changes with every change of the compiler: the times and sizes of its files."""
+    folders = [Path(__file__).parents[1] / "tracelang", Path(__file__).parent / "kernel"]
+    marks = []
+    while folders:
+        with contextlib.suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    folders.append(Path(entry.path))
+                elif entry.name.endswith((".py", ".j2")):
+                    status = entry.stat()
+                    marks.append((entry.name, status.st_mtime_ns, status.st_size))
+    return hashlib.sha256(repr(sorted(marks)).encode()).hexdigest()
+
+
+def _from_cache(key: str) -> Prepared | None:
+    data = read_cached(key)
+    if data is None or hashlib.sha256(data[32:]).digest() != data[:32]:
+        return None
+    try:
+        made = pickle.loads(data[32:])  # the folder is ours alone: see cache_folder
+    except Exception:
+        return None
+    return made if isinstance(made, Prepared) else None
+
+
+def _sealed(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest() + data
+
+
+def _is_cacheable(plan: Plan) -> bool:
+    return all(item.provider in _FROM_THE_KERNEL_ALONE for program in plan.programs for item in program.attachments)

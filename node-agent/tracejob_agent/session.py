@@ -320,9 +320,9 @@ class _Stopwatch:
 
 @contextmanager
 def open_ring(loaded: LoadedPlan) -> Iterator[RingBuffer | None]:
-    """The reader of the plan's event buffer; None for a program that has no events."""
+    """The reader of the plan's event buffer; None for a program that has no events: mapped pages count as memory."""
     events = loaded.by_role(MapRole.EVENTS)
-    if events is None:
+    if events is None or not loaded.plan.events:
         yield None
         return
     with RingBuffer(events) as ring:

@@ -16,7 +16,6 @@ from tracejob_agent.bpf.packing import pack, unpack
 from tracejob_agent.kernel.cache import cache_folder, read_cached, write_cached
 
 _PREFIX = "code-"
-_SEEN_PREFIX = "seen-"
 _MOST_FILES = 256
 _MAGIC = b"tjcode1\0"
 
@@ -43,22 +42,12 @@ def keep_code(key: str, functions: dict[str, bytes]) -> None:
     _forget_oldest()
 
 
-def has_seen(text_key: str) -> bool:
-    """Whether a program text was compiled here before, so that its byte code is likely to be kept."""
-    folder = cache_folder()
-    return folder is not None and (folder / f"{_SEEN_PREFIX}{text_key}").exists()
-
-
-def note_seen(text_key: str) -> None:
-    write_cached(f"{_SEEN_PREFIX}{text_key}", b"")
-
-
 def _forget_oldest() -> None:
     folder = cache_folder()
     if folder is None:
         return
     with contextlib.suppress(OSError):
-        for prefix in (_PREFIX, _SEEN_PREFIX):
+        for prefix in (_PREFIX, "plan-"):
             files = sorted(folder.glob(f"{prefix}*"), key=lambda path: path.stat().st_mtime)
             for path in files[:-_MOST_FILES]:
                 path.unlink(missing_ok=True)

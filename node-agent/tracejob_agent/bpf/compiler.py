@@ -129,7 +129,7 @@ def _serve(folder: Path, *, parent: int, request: int, answer: int, messages: in
             os.dup2(null.fileno(), 0)
         os.dup2(messages, 1)
         os.dup2(messages, 2)
-        _leave_with(parent)
+        leave_with(parent)
         _hide_kallsyms(folder / "kallsyms")
         os.environ["BCC_KERNEL_SOURCE"] = str(folder)
         # clang's first -I is the working directory.
@@ -157,7 +157,7 @@ def _main_file(names: list[bytes], source: bytes) -> bytes:
     return b'%s#include "/proc/self/fd/%d"\n' % (declarations, descriptor)
 
 
-def _leave_with(parent: int) -> None:
+def leave_with(parent: int) -> None:
     """Dies when the agent dies, whatever killed it."""
     import ctypes
 
