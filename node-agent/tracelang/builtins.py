@@ -12,6 +12,7 @@ from tracelang import ir
 from tracelang.lowering.arguments import all_arguments, context, return_value
 from tracelang.lowering.body import Body
 from tracelang.lowering.convert import text_constant
+from tracelang.providers.base import ContextKind
 from tracelang.source import Span
 from tracelang.types import (
     BOOL,
@@ -106,11 +107,13 @@ def _ncpus(body: Body, span: Span) -> ir.Expr:
 
 
 def _usermode(body: Body, span: Span) -> ir.Expr:
-    if body.provider is None or body.provider.context.value not in ("struct pt_regs", "struct bpf_perf_event_data"):
-        return body.error(
-            span, f"The usermode builtin can only be used with 'profile' probes ('{body.kind}' used here)"
-        )
-    return ir.Intrinsic(span, U8, ir.IntrinsicKind.USER_MODE)
+    """From the registers where the probe has them; elsewhere known: the session's own events come from user mode."""
+    provider = body.provider
+    if provider is None:
+        return body.error(span, "The usermode builtin can not be used in a function: it has no probe")
+    if provider.context in (ContextKind.REGISTERS, ContextKind.PERF_EVENT):
+        return ir.Intrinsic(span, U8, ir.IntrinsicKind.USER_MODE)
+    return ir.Constant(span, U8, int(not provider.task_context))
 
 
 def stack(body: Body, span: Span, *, user: bool, mode: StackMode, depth: int) -> ir.Expr:

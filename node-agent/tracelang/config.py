@@ -113,6 +113,14 @@ def _set(settings: dict[str, Value], name: str, value: Value, *, span: Span, dia
         diagnostics.error(span, f"{name} can only be set as an environment variable")
         return
     parsed = parse_value(setting, value)
+    if parsed is None and setting.name == "license":
+        diagnostics.error(
+            span,
+            "Your bpftrace program cannot load because you are using a license that is non-GPL compatible. "
+            f"License: {value}",
+            hint="use one of " + ", ".join(LICENSES),
+        )
+        return
     if parsed is None:
         diagnostics.error(span, f"Invalid value for {setting.name}: {_wanted(setting)}, not {value!r}")
         return

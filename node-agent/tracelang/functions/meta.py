@@ -59,6 +59,7 @@ def _getopt(body: Body, call: nodes.Call) -> ir.Expr:
     name = literal_text(body, call, 0)
     if name is None:
         return missing(call.span)
+    body.analysis.used_options.add(name)
     given = body.analysis.options.named.get(name)
     default: ir.Expr = ir.Constant(call.span, BOOL, 0)
     if len(call.arguments) > 1:
@@ -76,6 +77,8 @@ def _getopt(body: Body, call: nodes.Call) -> ir.Expr:
         return _boolean_option(body, call, name, given, default)
     if given is None:
         return integer(call.span, number, S64)
+    if given.lower() in ("true", "false"):
+        return integer(call.span, int(given.lower() == "true"), S64)
     try:
         return integer(call.span, int(given, 0), S64)
     except ValueError:
@@ -85,9 +88,25 @@ def _getopt(body: Body, call: nodes.Call) -> ir.Expr:
 def _boolean_option(body: Body, call: nodes.Call, name: str, given: str | None, default: ir.Expr) -> ir.Expr:
     if given is None:
         return default
-    if given in TRUE or given in FALSE:
-        return ir.Constant(call.span, BOOL, int(given in TRUE))
+    if given.lower() in TRUE or given.lower() in FALSE:
+        return ir.Constant(call.span, BOOL, int(given.lower() in TRUE))
     return body.error(call.span, f"Invalid value for {name}: expected a boolean, got {given!r}")
+
+
+def _config(body: Body, call: nodes.Call) -> ir.Expr:
+    """`config().max_strlen`: the settings as they are."""
+    names = sorted(body.analysis.settings)
+    values: list[ir.Expr] = []
+    for name in names:
+        setting = body.analysis.settings[name]
+        if isinstance(setting, bool):
+            values.append(ir.Constant(call.span, BOOL, int(setting)))
+        elif isinstance(setting, int):
+            values.append(integer(call.span, setting, U64))
+        else:
+            values.append(text_constant(call.span, setting))
+    fields = tuple((name, value.type) for name, value in zip(names, values, strict=True))
+    return ir.MakeTuple(call.span, RecordType(fields), tuple(values))
 
 
 def _default_length(body: Body, call: nodes.Call) -> ir.Expr:
@@ -110,5 +129,6 @@ META = (
     Function("is_literal", "is_literal(expression)", 1, 1, _is_literal, "whether it is a literal"),
     Function("getopt", 'getopt("name", default)', 1, 3, _getopt, "a named parameter of the program"),
     Function("default_str_length", "default_str_length()", 0, 0, _default_length, "longest text of str()"),
+    Function("config", "config().name", 0, 0, _config, "the settings"),
     Function("sizeof", "sizeof(expression or type)", 1, 1, _size, "size in bytes"),
 )

@@ -42,6 +42,7 @@ class Analysis:
     map_reads: dict[str, Span] = field(default_factory=dict)
     mentioned: set[str] = field(default_factory=set)
     told: set[tuple[Span, str]] = field(default_factory=set)
+    used_options: set[str] = field(default_factory=set)  # by getopt()
     layouts: dict[str, Layout] = field(default_factory=dict)  # of structs that are shown
 
     def begin_round(self) -> None:

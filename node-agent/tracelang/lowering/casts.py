@@ -132,7 +132,9 @@ def _spaced(body: Body, target: Type, space: AddressSpace) -> Type:
     assert isinstance(target, PointerType)
     if target.space is not AddressSpace.NONE:
         return target
-    return PointerType(target.target, space if space not in (AddressSpace.NONE, AddressSpace.CONTEXT) else body.space)
+    if space is AddressSpace.CONTEXT:
+        space = AddressSpace.KERNEL  # through another type the context is plain kernel memory
+    return PointerType(target.target, space if space is not AddressSpace.NONE else body.space)
 
 
 def address_space_of(body: Body, value: ir.Expr) -> AddressSpace:

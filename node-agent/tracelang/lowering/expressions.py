@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tracelang import ir, nodes
 from tracelang.lowering.access import lower_element, lower_field, lower_tuple_access
 from tracelang.lowering.body import Body, missing
@@ -102,7 +104,8 @@ def _positional(body: Body, node: nodes.PositionalParameter) -> ir.Expr:
         return integer(node.span, 0, S64)
     text = given[node.index - 1]
     try:
-        return integer(node.span, int(text, 0), S64)
+        number = int(text, 8) if re.fullmatch("0[0-7]+", text) else int(text, 0)
+        return integer(node.span, number, S64 if number < 1 << 63 else U64)
     except ValueError:
         return text_constant(node.span, text)
 

@@ -8,6 +8,7 @@ from tracelang.lowering.body import Body
 from tracelang.lowering.convert import constant_number, convert, truth
 from tracelang.lowering.expressions import check_condition
 from tracelang.lowering.maps import value_type
+from tracelang.source import Span
 from tracelang.symbols import Scope, VariableSymbol
 from tracelang.type_rules import UnresolvedType, harden, is_known, promote, show
 from tracelang.types import S64, IntType, NoneType, TupleType, is_integer
@@ -111,11 +112,12 @@ def _unroll(body: Body, node: nodes.Unroll) -> tuple[ir.Stmt, ...]:
     if number is None or not is_integer(count.type):
         body.error(node.count.span, "invalid unroll value: it has to be known before the program runs")
         return ()
+    head = Span(node.span.start, node.count.span.end + 1, node.span.source)  # up to the closing bracket
     if number < 1:
-        body.error(node.count.span, f"unroll minimum value is 1, {number} given")
+        body.error(head, "unroll minimum value is 1")
         return ()
     if number > MAX_UNROLL:
-        body.error(node.count.span, f"unroll maximum value is {MAX_UNROLL}, {number} given")
+        body.error(head, f"unroll maximum value is {MAX_UNROLL}")
         return ()
     return tuple(statement for _ in range(number) for statement in lower_block(body, node.body))
 

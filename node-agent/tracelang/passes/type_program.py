@@ -18,6 +18,7 @@ from tracelang.passes.expand_probes import ExpandedProbe, expand_probes
 from tracelang.passes.lower_probes import lower_probe
 from tracelang.passes.type_maps import assume_unplaced, check_maps, typed_maps
 from tracelang.plan import CompileOptions
+from tracelang.source import Span
 from tracelang.type_names import TypeNames
 from tracelang.type_rules import harden
 from tracelang.types import NONE, VoidType
@@ -55,6 +56,7 @@ def type_program(
     if assume_unplaced(expanded, analysis):
         probes, subprograms = _to_fixpoint(program, expanded, analysis)
     check_maps(program, analysis)
+    _check_options(program, analysis)
     diagnostics.items.extend(analysis.diagnostics.items)
     if diagnostics.failed:
         raise ProgramError(diagnostics)
@@ -68,6 +70,14 @@ def type_program(
         license=str(settings["license"]),
         layouts=analysis.layouts,
     )
+
+
+def _check_options(program: nodes.Program, analysis: Analysis) -> None:
+    """A named parameter that the program doesn't ask for is a mistake of the caller."""
+    given = {name for name in analysis.options.named if not name.startswith("__")}
+    unknown = sorted(given - analysis.used_options)
+    if unknown:
+        analysis.error(Span(0, 0), f"Unexpected command line options: {', '.join(unknown)}")
 
 
 def _to_fixpoint(
