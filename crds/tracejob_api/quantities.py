@@ -26,7 +26,7 @@ def format_duration(seconds: float) -> str:
     """The shortest spelling of a number of seconds, to the millisecond."""
     milliseconds = round(seconds * 1000)
     if milliseconds % 1000:
-        return f"{milliseconds}ms" if milliseconds < 1000 else f"{milliseconds / 1000:g}s"
+        return f"{milliseconds}ms"
     whole = milliseconds // 1000
     for unit, size in (("h", 3600), ("m", 60)):
         if whole and whole % size == 0:
