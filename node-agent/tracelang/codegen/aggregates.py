@@ -81,6 +81,7 @@ def _apply(writer: Writer, kind: AggregateType, *, slot: str, number: str, repea
             signed = "s64" if kind.signed else "u64"
             bucket = writer.temp_of("u64", f"{name}({number}, {bits}, {1 if signed == 's64' else 0})", "bucket")
             writer.opaque(bucket)
+            writer.opaque(bucket)
             with writer.block(f"if ({bucket} < {hist_buckets(bits)})"):
                 add(bucket, repeat)
         case Aggregation.LHIST:
@@ -89,6 +90,7 @@ def _apply(writer: Writer, kind: AggregateType, *, slot: str, number: str, repea
             bucket = writer.temp_of(
                 "u64", f"{name}({number}, {low}LL, {high}LL, {step}ULL, {1 if kind.signed else 0})", "bucket"
             )
+            writer.opaque(bucket)
             writer.opaque(bucket)
             with writer.block(f"if ({bucket} < {lhist_buckets(low, high, step)})"):
                 add(bucket, repeat)

@@ -11,7 +11,8 @@ from tracelang.codegen import places
 from tracelang.codegen.values import CodegenError, Place, c_type
 from tracelang.codegen.writer import Writer
 from tracelang.facts import UsdtArgument
-from tracelang.types import AddressSpace, IntType
+from tracelang.plan import ProgramType
+from tracelang.types import AddressSpace, IntType, PointerType
 
 
 def raw_load(*, offset: int, kind: str) -> str:
@@ -25,7 +26,21 @@ def load(writer: Writer, expr: ir.ContextLoad) -> str:
         storage = writer.temp_of(f"u{size * 8}", raw_load(offset=expr.offset, kind=f"u{size * 8}"), "bits")
         return places.extract_bits(storage, shift=expr.bit_shift, width=expr.bit_width, type_=expr.type)
     kind = c_type(expr.type)
+    if _may_be_null(writer, expr):
+        name = writer.temp_of(kind, "0", "field")
+        writer.emit(f"bpf_probe_read_kernel(&{name}, sizeof({name}), ctx + {expr.offset});")
+        return name
     return writer.temp_of(kind, raw_load(offset=expr.offset, kind=kind), "field")
+
+
+def _may_be_null(writer: Writer, expr: ir.ContextLoad) -> bool:
+    """Whether the verifier takes the loaded value for a pointer that wants a null check before any arithmetic.
+
+    Iterators and typed tracepoints hand out such pointers; read as plain memory, they are numbers.
+    """
+    probe = writer.program.probe
+    typed = probe.type is ProgramType.TRACING and isinstance(expr.type, PointerType)
+    return typed and any(item.provider not in ("fentry", "fexit") for item in probe.attachments)
 
 
 def load_at(writer: Writer, source: Place, kind: str) -> str:

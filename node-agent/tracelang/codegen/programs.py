@@ -16,6 +16,9 @@ from tracelang.plan import Counter, MapRole, ProgramSpec, ProgramType
 UNCOUNTED = frozenset({"begin", "end", "self", "bench", "test"})
 """Providers whose programs run once: nobody asks how often."""
 
+ITERATOR_OBJECT = 8
+"""Offset of the object in an iterator's context: every struct bpf_iter__* begins {meta, object}."""
+
 
 def write_program(module: Module, probe: ir.TypedProbe, *, slot: int) -> ProgramState:
     """Writes the probe's functions into a ProgramState, the program itself last."""
@@ -26,6 +29,9 @@ def write_program(module: Module, probe: ir.TypedProbe, *, slot: int) -> Program
     with writer.at(probe.span):
         # Functions of the program first, so that their buffers are out of the way of the program's own.
         subprograms.write_called(writer, (probe.predicate, probe.body))
+        if any(item.provider == "iter" for item in probe.attachments):
+            # The last call, after the last object, has none.
+            writer.emit(f"if (!*(volatile u64 *)(ctx + {ITERATOR_OBJECT})) {writer.leave}")
         if probe.scoped:
             scope.guard(writer)
         with writer.capture() as body:
