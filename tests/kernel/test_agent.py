@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,9 +14,10 @@ import pytest
 
 from kernel.agents import agent, map_values, pod, request
 from kernel.leftovers import kernel_objects
+from tracejob_agent.target.processes import inner_pid
 from tracejob_api import records
 from tracejob_api.labels import AgentExit
-from tracejob_api.request import AgentLimits
+from tracejob_api.request import AgentLimits, ProcessFilter
 
 CALLS = 400
 WORK = f"import os\nfor _ in range({CALLS}): os.getpgid(0)"
@@ -145,8 +147,6 @@ def test_an_unreadable_request_is_told(tmp_path: Path) -> None:
         running.process.kill()
     running_file = tmp_path / "request"
     running_file.write_text("!!")
-    import subprocess
-
     from kernel.agents import AGENT
 
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -205,3 +205,98 @@ def test_nothing_is_left_in_the_kernel_however_the_agent_ends(how: signal.Signal
     while set(kernel_objects()) - before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not set(kernel_objects()) - before
+
+
+WORKER = """
+#include <unistd.h>
+__attribute__((noinline)) int work_once(int number) { __asm__ volatile(""); return number + 1; }
+int main(void) {
+  char byte;
+  while (read(0, &byte, 1) == 1)
+    for (int i = 0; i < 250; i++)
+      work_once(i);
+  return 0;
+}
+"""
+
+
+def test_a_uprobe_reaches_a_binary_that_exists_in_the_container_only(tmp_path: Path) -> None:
+    """The binary lies on a tmpfs of the pod's own mount namespace; the same path doesn't exist out here."""
+    (tmp_path / "worker.c").write_text(WORKER)
+    subprocess.run(["cc", "-O1", "-o", tmp_path / "worker", tmp_path / "worker.c"], check=True)
+    setup = f"mount -t tmpfs none /mnt && cp {tmp_path}/worker /mnt/worker && exec /mnt/worker"
+    program = "uprobe:/mnt/worker:work_once { @calls = count(); @last = arg0; }"
+    assert not Path("/mnt/worker").exists()
+    with pod() as target:
+        enter = f'echo $$ > "{target.container}/cgroup.procs" && exec unshare --mount sh -c "$1"'
+        worker = subprocess.Popen(["sh", "-c", enter, "sh", setup], stdin=subprocess.PIPE)
+        assert worker.stdin
+        try:
+            deadline = time.monotonic() + 10
+            while Path(f"/proc/{worker.pid}/comm").read_text() != "worker\n" and time.monotonic() < deadline:
+                time.sleep(0.01)
+            with agent(request(program, target.target), tmp_path) as running:
+                running.attached()
+                worker.stdin.write(b"xx")
+                worker.stdin.close()
+                assert worker.wait(10) == 0
+                running.process.send_signal(signal.SIGTERM)
+                result = running.result()
+            assert map_values(result, "@calls") == {(): 500}
+            assert map_values(result, "@last") == {(): 249}
+        finally:
+            worker.kill()
+            worker.wait()
+
+
+def test_two_agents_at_once_each_count_their_own(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    with (
+        pod() as first,
+        pod("second") as second,
+        agent(request(COUNT, first.target), tmp_path / "a") as one,
+        agent(request(COUNT, first.target, second.target), tmp_path / "b") as both,
+    ):
+        one.attached()
+        both.attached()
+        first.run(WORK)
+        second.run(WORK)
+        for running in (one, both):
+            running.process.send_signal(signal.SIGTERM)
+        assert map_values(one.result(), "@calls") == {(): CALLS}
+        assert map_values(both.result(), "@calls") == {(): 2 * CALLS}
+
+
+def test_only_the_processes_that_match_count(tmp_path: Path) -> None:
+    script = "import os, time\ntime.sleep(2)\n" + WORK
+    with pod() as target:
+        chosen, other = target.start(script), target.start(script + "\n#other")
+        made = request(COUNT, target.target, process=ProcessFilter(pid=inner_pid(chosen.pid)))
+        with agent(made, tmp_path) as running:
+            running.attached()
+            assert (chosen.wait(), other.wait()) == (0, 0)
+            running.process.send_signal(signal.SIGTERM)
+            assert map_values(running.result(), "@calls") == {(): CALLS}
+
+
+def test_maps_over_the_memory_limit_are_refused_before_they_are_made(tmp_path: Path) -> None:
+    limits = AgentLimits(map_entries=1_000_000, kernel_memory=1 << 20)
+    program = "tracepoint:syscalls:sys_enter_getpgid { @[tid, nsecs] = count(); }"
+    with pod() as target, agent(request(program, target.target, limits=limits), tmp_path) as running:
+        result = running.result()
+        assert result.failure is records.Failure.LIMIT
+        assert "limits.kernelMemory is 1048576" in result.message
+
+
+def test_a_map_that_is_full_counts_what_it_could_not_hold(tmp_path: Path) -> None:
+    program = "tracepoint:syscalls:sys_enter_getpgid { @[args.pid] = count(); }"
+    script = "import os, contextlib\nfor n in range(100):\n  with contextlib.suppress(OSError): os.getpgid(n)"
+    limits = AgentLimits(map_entries=16, events_per_second=0)
+    with pod() as target, agent(request(program, target.target, limits=limits), tmp_path) as running:
+        running.attached()
+        target.run(script)
+        running.process.send_signal(signal.SIGTERM)
+        result = running.result()
+        assert sum(map_values(result, "@").values()) + result.losses.map_full == 100  # type: ignore[arg-type]  # counts are integers
+        assert result.losses.map_full > 0
