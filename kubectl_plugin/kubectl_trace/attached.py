@@ -109,10 +109,10 @@ def print_kept(context: Context, api: Api, job: Job, view: View) -> ExitStatus:
     pods = _pods_by_node(job.status)
     agents_in = readable_agents(context, api)
     if agents_in:
-        for node, record, line in kept_records(api, job, agents_in=agents_in):
-            view.record(node, record, line)
-            if isinstance(record, Output):
-                printed.log(node, record, pods=pods)
+        for seen in kept_records(api, job, agents_in=agents_in):
+            view.record(seen.node, seen.record, seen.line)
+            if isinstance(seen.record, Output):
+                printed.log(seen.node, seen.record, pods=pods)
     if finished(job.status):
         return conclude(context, api, job, view, printed=printed)
     result = gather(api, job)
@@ -123,9 +123,11 @@ def print_kept(context: Context, api: Api, job: Job, view: View) -> ExitStatus:
 
 def report(context: Context, job: Job) -> ExitStatus:
     """Say on stderr what was wrong with a finished job; its exit status."""
-    show_findings(context, job)
+    shown = show_findings(context, job)
     ended = outcome(job.status)
-    if ended.status is not ExitStatus.DONE:
+    if ended.status is ExitStatus.PROGRAM_ERROR and shown:
+        context.notice(f"error: the program has {shown} error{'s' if shown > 1 else ''}")
+    elif ended.status is not ExitStatus.DONE or ended.message:
         context.notice(f"error: {escape(ended.message) or 'the job failed'}")
     return ended.status
 

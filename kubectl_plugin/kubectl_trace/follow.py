@@ -226,18 +226,20 @@ class Follower:
         return status.get("phase") in ("Succeeded", "Failed")
 
 
-def kept_records(api: Api, job: Job, *, agents_in: str) -> Iterator[tuple[str, AnyRecord, bytes]]:
-    """Every record that the logs of the job's agents hold by now, agent by agent: (node, record, line)."""
+def kept_records(api: Api, job: Job, *, agents_in: str) -> list[RecordSeen]:
+    """Every record that the logs of the job's agents hold by now, by time; those of one agent keep their order."""
+    found: list[RecordSeen] = []
     listed = api.request("GET", f"/api/v1/namespaces/{agents_in}/pods", query={"labelSelector": _agents_of(job)})
     for pod in cast(list[Json], listed.get("items") or []):
         if not _has_log(pod):
             continue
         name = str(cast(Json, pod["metadata"])["name"])
         text = api.text(f"/api/v1/namespaces/{agents_in}/pods/{name}/log", query={"container": AGENT_CONTAINER})
-        for line in text.encode(errors="surrogateescape").splitlines():
+        for line in text.encode(errors="surrogateescape").split(b"\n"):
             record = _record(line)
             if record is not None:
-                yield _node(pod), record, line
+                found.append(RecordSeen(node=_node(pod), record=record, line=line))
+    return sorted(found, key=lambda seen: seen.record.t)
 
 
 class _Patience:

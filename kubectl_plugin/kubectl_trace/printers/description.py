@@ -23,9 +23,11 @@ def describe(job: Job) -> Iterator[str]:
         yield _field("Namespace", job.name.namespace)
     yield _field("Phase", status.phase.value if status.phase else "(not seen by the operator yet)")
     yield _field("Target", status.summary.target or _target(job.spec))
-    for name in ("duration", "interval", "startTimeout", "ttlSecondsAfterFinished", "stop"):
+    for name, label in (("duration", "Duration"), ("interval", "Interval"), ("startTimeout", "Start timeout")):
         if name in job.spec:
-            yield _field(name[0].upper() + name[1:], str(job.spec[name]))
+            yield _field(label, str(job.spec[name]))
+    if "ttlSecondsAfterFinished" in job.spec:
+        yield _field("Deleted", f"{job.spec['ttlSecondsAfterFinished']} s after its end")
     if status.start_time:
         yield _field("Started", status.start_time)
     if status.completion_time:

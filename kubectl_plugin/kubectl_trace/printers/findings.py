@@ -17,11 +17,12 @@ MAX_LINE = 160
 _RED, _YELLOW, _BOLD, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 
 
-def show_findings(context: Context, job: Job) -> None:
-    """What the operator and the agents found wrong with the job's program."""
+def show_findings(context: Context, job: Job) -> int:
+    """What the operator and the agents found wrong with the job's program; how many of it are errors."""
     colour = context.colour(context.err)
     for line in render_findings(job.status.diagnostics, program=job.program, name="program", colour=colour):
         context.notice(line)
+    return sum(finding.severity == "error" for finding in job.status.diagnostics)
 
 
 def render_findings(

@@ -71,5 +71,8 @@ class TextView:
 class OutputView(TextView):
     """What the program printed, and nothing else (`logs`)."""
 
+    def job(self, job: Job) -> None:
+        self._marked = self._marked or job.status.summary.nodes > 1
+
     def finished(self, job: Job, result: FullResult) -> None:
         self.end_lines()
