@@ -5,9 +5,10 @@ pyelftools is imported when first needed.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from tracelang.facts import Layout, Member, Parameter, Signature
 from tracelang.types import (
@@ -46,11 +47,13 @@ class DwarfTypes:
         self._anonymous: dict[str, DIE] = {}
         self._info = None
         try:
-            self._file = path.open("rb")
-            elf = ELFFile(self._file)
+            with path.open("rb") as file:
+                # Mapped: a binary may be large, and only some of it is read.
+                mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE)
+            elf = ELFFile(cast("IO[bytes]", mapped))  # it only reads and seeks
             if elf.has_dwarf_info():
                 self._info = elf.get_dwarf_info(follow_links=False)
-        except (OSError, ELFError):
+        except (OSError, ValueError, ELFError):
             return
 
     def function(self, name: str, address: int = 0) -> Signature | None:
