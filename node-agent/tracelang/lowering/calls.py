@@ -35,7 +35,7 @@ def lower_call(body: Body, node: nodes.Call) -> ir.Expr:
                 "it needs the --unsafe flag: it changes what the traced system does",
             )
         return function.lower(body, node)
-    if not node.arguments and node.name in BUILTINS:
+    if not node.arguments and node.name.removeprefix("__builtin_") in BUILTINS:
         return lower_identifier(body, nodes.Identifier(node.span, node.name))
     kernel = body.facts.kfunc(node.name)
     if kernel is not None:

@@ -15,7 +15,7 @@ _STACK_ARGUMENT = re.compile(r"sarg([0-9]+)")
 
 
 def lower_identifier(body: Body, node: nodes.Identifier) -> ir.Expr:
-    name = node.name
+    name = node.name.removeprefix("__builtin_")  # upstream's own library writes builtins so
     builtin = BUILTINS.get(name)
     if builtin is not None and not (builtin.extension and body.analysis.types.constant(name) is not None):
         return builtin.lower(body, node.span)

@@ -34,6 +34,8 @@ from tracelang.types import (
     PointerType,
     RecordType,
     StringType,
+    TaggedType,
+    TimestampType,
     TupleType,
     Type,
     is_integer,
@@ -106,6 +108,8 @@ def _compare(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -
             return _compare_memory(body, node, left=left, right=right)
     if is_integer(left.type) and is_integer(right.type):
         return _scalar_compare(node, left=left, right=right, type_=comparison_type(left.type, right.type))
+    if isinstance(left.type, TaggedType | TimestampType) and left.type == right.type:
+        return _scalar_compare(node, left=left, right=right, type_=U64)
     if isinstance(left.type, StringType) and isinstance(right.type, StringType):
         return _unusable(body, node, left.type, right.type)
     if type(left.type) is type(right.type) and node.operator in ("==", "!="):

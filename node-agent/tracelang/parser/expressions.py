@@ -269,7 +269,7 @@ class ExpressionParser(TypeParser):
                 return nodes.TypeExpression(self.since(token), type_)
             case "if":
                 return self.parse_if_expression()
-        if token.text in KEYWORDS:
+        if token.text in KEYWORDS and token.text != "config":  # config() is a function too
             self.fail_here("expected an expression")
         if token.text in EXPRESSION_TYPE_WORDS and (token.text not in TAG_WORDS or self.at_type_word()):
             type_ = self.parse_type()

@@ -12,7 +12,7 @@ from tracelang.facts import Location
 from tracelang.lowering.analysis import Analysis
 from tracelang.lowering.body import Place
 from tracelang.providers import BY_NAME, find_provider
-from tracelang.providers.base import Malformed, Parsed, Provider
+from tracelang.providers.base import Malformed, Parsed, Positional, Provider
 from tracelang.suggest import closest, did_you_mean
 
 
@@ -61,21 +61,34 @@ def _places(point: nodes.AttachPoint, analysis: Analysis) -> list[Place]:
 
 def _no_match(point: nodes.AttachPoint, provider: Provider, parsed: Parsed, reason: str, analysis: Analysis) -> None:
     """Nothing is there: by the setting an error, a warning, or nothing at all."""
-    name = ":".join(part for part in parsed.parts if part)
-    if reason:
-        message = f"No matches for {provider.name} {name}: {reason}"
-        hint = ""
-    else:
-        message = f"No matches for {provider.name} {name}."
-        hint = ""
-        if "*" not in name:
-            best = closest(name, analysis.facts.candidates(provider.name))
-            hint = f"did you mean {provider.name}:{best}?" if best else ""
+    message, hint = _missing(provider, parsed, reason, analysis)
     match analysis.text("missing_probes"):
         case "error":
             analysis.error(point.span, message, hint)
         case "warn":
-            analysis.warn(point.span, message, hint)
+            analysis.warn(point.span, f"{message} Skipping.", hint)
+
+
+def _missing(provider: Provider, parsed: Parsed, reason: str, analysis: Analysis) -> tuple[str, str]:
+    """What is missing, and what may have been meant."""
+    name = ":".join(part for part in parsed.parts if part)
+    if reason:
+        return f"No matches for {provider.name} {name}: {reason}.", ""
+    if "*" in name or "?" in name or "[" in name:
+        return (
+            "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'. "
+            f"Nothing matches {provider.name}:{name}.",
+            "",
+        )
+    known = analysis.facts.candidates(provider.name)
+    if provider.user_symbols:
+        everything = (parsed.parts[0], *("*" for _ in parsed.parts[1:]))
+        others = analysis.facts.locations(provider.name, everything)
+        if not others and provider.positional is not Positional.USDT:
+            return f"{provider.name} target file '{parsed.parts[0]}' does not exist or is not executable", ""
+        known = (f"{parsed.parts[0]}:{location.function}" for location in others)
+    best = closest(name, known)
+    return f"No matches for {provider.name} {name}.", f"did you mean {provider.name}:{best}?" if best else ""
 
 
 def _check_mix(probe: nodes.Probe, places: list[Place], analysis: Analysis) -> None:

@@ -72,10 +72,11 @@ class _Resolver:
         self.diagnostics.items.extend(diagnostics.items)
         return None if program is None else self.program(program)
 
-    def _included(self, item: nodes.CInclude) -> tuple[nodes.CDefinition, ...]:
+    def _included(self, item: nodes.CInclude, *, required: bool = True) -> tuple[nodes.CDefinition, ...]:
+        """A header's definitions. Headers that a header names may be missing."""
         found = self._read(item.path, item) if not item.system or self.include_directories else None
         if found is None:
-            if not item.system:
+            if not item.system and required:
                 self.diagnostics.error(
                     item.span, f"{item.path} can't be read", hint="kernel types need no header: they come from BTF"
                 )
@@ -86,8 +87,7 @@ class _Resolver:
         definitions: list[nodes.CDefinition] = []
         for definition in parse_header(text, source=self._add(path, text)):
             if isinstance(definition, nodes.CInclude):
-                quiet = replace(definition, system=True)  # a header's own headers may be missing
-                definitions.extend(self._included(quiet))
+                definitions.extend(self._included(definition, required=False))
             else:
                 definitions.append(definition)
         return tuple(definitions)

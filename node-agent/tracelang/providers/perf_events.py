@@ -54,7 +54,9 @@ def _parser(
         number, period = events[event]
         if len(parts) == 2 and parts[1]:
             count = parse_number(parts[1])
-            if count is None or count <= 0:
+            if count is None:
+                return Malformed(f"Invalid count for {name} probe: invalid integer: {parts[1]}")
+            if count <= 0:
                 return Malformed(f"{name} count should be a positive integer")
             period = count
         return Parsed(parts, {"event": number, "period": period})

@@ -35,7 +35,8 @@ def parse_timer(name: str, parts: tuple[str, ...]) -> Parsed | Malformed:
         case (unit, count):
             amount = parse_number(count)
             if amount is None:
-                return Malformed(f"{name} probe expects a number, not {count!r}: Invalid rate of {name} probe")
+                trailing = "trailing bytes" if count[:1].isdigit() else "integer"
+                return Malformed(f"Invalid rate of {name} probe: invalid {trailing}: {count}")
             number = amount
             if unit != "hz" and unit not in UNITS:
                 return Malformed(f"{unit} is not an accepted unit of time", "use hz, s, ms, us or ns")

@@ -21,7 +21,7 @@ def _parser(name: str) -> Callable[[tuple[str, ...]], Parsed | Malformed]:
         place, length_text, mode = parts
         length = parse_number(length_text)
         if length not in LENGTHS:
-            return Malformed(f"Invalid length of watchpoint: {length_text}", "use 1, 2, 4 or 8")
+            return Malformed("watchpoint length must be one of (1,2,4,8)", f"{length_text} isn't")
         canonical = "".join(sorted(mode))
         if canonical not in MODES:
             return Malformed(f"invalid watchpoint mode: {mode}", "use r, w, x or rw")
