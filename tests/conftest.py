@@ -11,6 +11,7 @@ _TESTS = Path(__file__).parent
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kubeconfig", help="run the end-to-end tests on this cluster in place of our own kind cluster")
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew from what the code says now")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -210,6 +210,8 @@ def _type_or_expression(operand: nodes.TypeName | nodes.Expression, depth: int) 
     match operand:
         case nodes.TypeName():
             return print_type(operand)
+        case nodes.Index():
+            return f"({print_expression(operand, depth)})"  # `x[3]` alone would be an array type
         case nodes.Expression():
             return print_expression(operand, depth)
         case _:
@@ -219,7 +221,7 @@ def _type_or_expression(operand: nodes.TypeName | nodes.Expression, depth: int) 
 def print_type(type_: nodes.TypeName) -> str:
     """A type name as the language writes it."""
     if type_.of is not None:
-        base = f"typeof({print_expression(type_.of)})"
+        base = f"typeof({_type_or_expression(type_.of, 0)})"
     elif type_.name == "tuple" and type_.elements:
         base = f"({', '.join(print_type(element) for element in type_.elements)})"
     else:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import fields, replace
 from typing import Any, TypeVar, cast
+
+from msgspec.structs import replace
 
 from tracelang.nodes import Node
 from tracelang.source import NOWHERE
@@ -12,13 +13,13 @@ from tracelang.source import NOWHERE
 N = TypeVar("N", bound=Node)
 
 
-_known_fields: dict[type, tuple[str, ...]] = {}
+_known_fields: dict[type[Node], tuple[str, ...]] = {}
 
 
-def _field_names(class_: type) -> tuple[str, ...]:
+def _field_names(class_: type[Node]) -> tuple[str, ...]:
     names = _known_fields.get(class_)
     if names is None:
-        names = _known_fields[class_] = tuple(item.name for item in fields(class_) if item.name != "span")
+        names = _known_fields[class_] = tuple(name for name in class_.__struct_fields__ if name != "span")
     return names
 
 
@@ -44,7 +45,7 @@ def rewrite(node: N, change: Callable[[Node], Node]) -> N:
 
 def rewrite_children(node: N, change: Callable[[Node], Node]) -> N:
     """The node with `change` applied to its direct children only."""
-    changed: dict[str, Any] = {}  # as wide as dataclasses.replace takes
+    changed: dict[str, Any] = {}  # as wide as replace() takes
     for name in _field_names(type(node)):
         before = getattr(node, name)
         after = _rewritten(before, change)

@@ -56,7 +56,7 @@ def parse_attach_points(
 
 
 def parse_expression(text: str, *, source: int = 0, values: frozenset[str] = frozenset()) -> nodes.Expression | None:
-    """One whole expression, as the text of a #define may be; None when it is none. `values`: names that aren't types."""
+    """One whole expression, as a #define's text may be; None when it is none. `values`: names that aren't types."""
     parser = StatementParser(text, source)
     parser.known_values.update(values)
     try:

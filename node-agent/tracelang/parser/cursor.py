@@ -90,7 +90,7 @@ class Cursor:
     def close(self, text: str, *, hint: str = "") -> Token:
         opened = self.open_brackets[-1]
         if not self.at(text):
-            if self.at("=") and not hint:
+            if self.at("=") and text == ")" and not hint:
                 hint = "'=' assigns and has no value; compare with '=='"
             self.fail_here(
                 f"expected '{text}'", hint=hint, notes=(Note(self.lexer.span(opened), f"this '{opened.text}' is open"),)

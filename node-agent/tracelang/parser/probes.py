@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from tracelang import nodes
-from tracelang.lexer import TokenKind
+from tracelang.lexer import Token, TokenKind
 from tracelang.literals import LiteralProblem, string_value
 from tracelang.parser.statements import StatementParser
 from tracelang.source import Span
@@ -72,7 +72,7 @@ class ProbeParser(StatementParser):
             self.fail("this quote is never closed", Span(end, end + 1, self.source), hint="end it with '\"'")
         span = Span(start, end, self.source)
         parts = self._split(written, span)
-        self.previous = self.token
+        self.previous = Token(TokenKind.PUNCTUATION, start, end, written)
         self.jump(end)
         return nodes.AttachPoint(span, parts[0], parts, ":".join(parts))
 

@@ -61,16 +61,14 @@ def _value_of(statement: nodes.Statement) -> nodes.Expression | None:
             return None
 
 
-@dataclass(frozen=True, slots=True)
-class ValueIf(nodes.If):
+class ValueIf(nodes.If, frozen=True):
     """An `if` with an `else`, which may turn out to be a value; lives only while its block is being read."""
 
     then_body: Body
     else_body: Body
 
 
-@dataclass(frozen=True, slots=True)
-class ValueBlock(nodes.Block):
+class ValueBlock(nodes.Block, frozen=True):
     """A block as the last statement, which may turn out to be a value."""
 
     body: Body

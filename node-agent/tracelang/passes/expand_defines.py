@@ -9,7 +9,7 @@ That is safer than C and differs from it only where C surprises.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tracelang import nodes
 from tracelang.diagnostics import Diagnostics

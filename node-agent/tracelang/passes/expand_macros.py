@@ -11,7 +11,8 @@ calls a macro without parameters.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tracelang import nodes
 from tracelang.diagnostics import Diagnostics, Note

@@ -10,7 +10,9 @@ be found in `<...>` is left out silently: kernel types come from BTF, not from h
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from tracelang import nodes
 from tracelang.diagnostics import Diagnostics
