@@ -6,6 +6,7 @@ Arguments in; results on stdout, notices on stderr, an exit status out: what exi
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from tracejob_agent.cli.options import Options, UsageError, parse_command_line
 from tracejob_agent.cli.usage import USAGE
 
 VERSION = "v0.27.1-tracejob"
+_PR_SET_NAME = 15
 
 
 def main() -> int:
@@ -65,6 +67,8 @@ def _run_program(options: Options) -> int:
     from tracelang.report import render_diagnostics
     from tracelang.source import Source
 
+    # Programs and scripts know the tracer by this name: /comm != "bpftrace"/, pkill -INT bpftrace.
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, b"bpftrace", 0, 0, 0)
     name, text = read_program(options)
     try:
         return run(Program(name, text), options, settings=settings_of(os.environ))

@@ -8,13 +8,14 @@ from tracejob_agent.cli.environment import settings_of
 from tracejob_agent.cli.options import UsageError, parse_command_line
 
 
-def test_flags_stop_at_the_program() -> None:
-    options = parse_command_line(["-q", "-f", "json", "script.bt", "-v", "5"])
+def test_flags_stand_before_and_behind_the_program() -> None:
+    options = parse_command_line(["-q", "-f", "json", "script.bt", "--no-warnings", "5", "-7", "--", "-v"])
     assert options.file == "script.bt"
     assert options.has("quiet")
+    assert options.has("no_warnings")
     assert not options.has("verbose")
     assert options.format == "json"
-    assert options.positional == ["-v", "5"]
+    assert options.positional == ["5", "-7", "-v"]
 
 
 def test_parameters_of_the_program_are_positional_or_named() -> None:
@@ -24,9 +25,10 @@ def test_parameters_of_the_program_are_positional_or_named() -> None:
 
 
 def test_two_dashes_part_flags_from_parameters() -> None:
-    options = parse_command_line(["-e", "begin {}", "--", "--x=1", "2"])
-    assert options.named == {"x": "1"}
+    options = parse_command_line(["-e", "begin {}", "--x=1", "2", "--", "--info"])
+    assert options.named == {"x": "1", "info": ""}
     assert options.positional == ["2"]
+    assert not options.has("info")
 
 
 def test_short_flags_stand_together() -> None:
@@ -46,8 +48,8 @@ def test_values_may_stand_behind_an_equals_sign() -> None:
         (["--foo"], "unrecognized option '--foo'"),
         (["-e"], "requires an argument"),
         (["-f", "xml", "-e", "x"], "Invalid output format"),
-        (["-p", "abc", "-e", "x"], "isn't a process number"),
-        (["-p", "99999999", "-e", "x"], "out of range"),
+        (["-p", "abc", "-e", "x"], "is not a valid decimal number"),
+        (["-p", "99999999", "-e", "x"], "out of valid pid range"),
         (["-B", "some", "-e", "x"], "Invalid buffering mode"),
     ],
 )

@@ -52,8 +52,21 @@ def test_counts_of_all_processors_add_up() -> None:
     assert shown == "@x: 5\n"
 
 
-def test_a_count_that_never_happened_is_not_shown() -> None:
-    assert format_of(AggregateType(Aggregation.COUNT)).text([(b"", [words(0), words(0)])]) == ""
+@pytest.mark.parametrize(
+    ("kind", "parameters", "size", "shown"),
+    [
+        (Aggregation.COUNT, (), 1, "@x: 0\n"),
+        (Aggregation.MIN, (), 2, "@x: 0\n"),
+        (Aggregation.AVG, (), 2, "@x: 0\n"),
+        (Aggregation.STATS, (), 2, "@x: { .count = 0, .average = 0, .total = 0 }\n"),
+        (Aggregation.HIST, (0,), 66, "@x:\n\n"),
+        (Aggregation.LHIST, (0, 10, 1), 12, "@x:\n\n"),
+    ],
+)
+def test_what_was_zeroed_is_shown_as_zero(
+    kind: Aggregation, parameters: tuple[int, ...], size: int, shown: str
+) -> None:
+    assert format_of(AggregateType(kind, parameters=parameters)).text([(b"", [words(*[0] * size)])]) == shown
 
 
 def test_a_signed_sum_below_zero() -> None:

@@ -77,5 +77,8 @@ class LocalController:
             self._symbols.remember(target)
         self._polls += 1
 
+    def is_signalled(self) -> bool:
+        return self._signalled
+
     def _note_signal(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True

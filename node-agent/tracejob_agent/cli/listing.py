@@ -14,7 +14,7 @@ from tracejob_agent.kernel.host_facts import HostFacts
 from tracejob_agent.kernel.tracefs import tracepoint_declarations
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher
 from tracelang.facts import Location, Signature
-from tracelang.providers import find_provider
+from tracelang.providers import PROVIDERS, find_provider
 from tracelang.providers.base import Parsed
 from tracelang.providers.perf_events import HARDWARE_ALIASES, HARDWARE_EVENTS, SOFTWARE_ALIASES, SOFTWARE_EVENTS
 from tracelang.types import name_of
@@ -32,21 +32,36 @@ def list_probes(options: Options) -> int:
     """Print what fits; an exit status."""
     facts = facts_for(options)
     verbose = options.has("verbose")
-    pattern = options.expression or options.file or "*"
+    pattern = options.file or "*"
     words = pattern.split()
-    if len(words) == 2 and words[0] in _TYPE_KINDS:
+    if options.expression is not None:
+        lines = _of_program(facts, options.expression, verbose=verbose)
+    elif len(words) == 2 and words[0] in _TYPE_KINDS:
         lines = _types(facts, keyword=words[0], pattern=words[1], verbose=verbose)
     elif options.file and Path(options.file).is_file():
         lines = _of_program(facts, Path(options.file).read_text(errors="replace"), verbose=verbose)
     else:
+        if pattern.endswith(".bt"):
+            sys.stderr.write(
+                f"WARNING: It appears that '{pattern}' is a filename but the file does not exist. "
+                f"Treating '{pattern}' as a search pattern.\n"
+            )
         lines = (line for part in pattern.split(",") for line in _matching(facts, part.strip(), verbose=verbose))
-    sys.stdout.writelines(f"{line}\n" for line in lines)
-    return 0
+    shown = 0
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+        shown += 1
+    return 0 if shown else 1
 
 
 def _matching(facts: HostFacts, pattern: str, *, verbose: bool) -> Iterator[str]:
     prefix, colon, rest = pattern.partition(":")
     provider = find_provider(prefix)
+    if provider is None and has_wildcard(prefix) and prefix != "*" and colon:
+        for name in sorted({item.name for item in PROVIDERS if matcher(prefix)(item.name)}):
+            if name in _EVERYTHING:
+                yield from _of_provider(facts, name, rest or "*", verbose=verbose)
+        return
     if provider is not None and (colon or not has_wildcard(prefix)):
         yield from _of_provider(facts, provider.name, rest or "*", verbose=verbose)
         return

@@ -9,6 +9,7 @@ from pathlib import Path
 FORMATS = ("text", "json")
 BUFFERING = ("line", "full", "none")
 STAGES = ("all", "ast", "types", "codegen", "codegen-opt", "libbpf", "verifier", "parse", "dis")
+_MAX_PID = 4194304
 MODES = ("codegen", "compiler-bench", "bench", "test", "format")
 
 _WITH_VALUE = {
@@ -93,30 +94,44 @@ class Options:
 
 
 def parse_command_line(arguments: list[str]) -> Options:
-    """Raises UsageError."""
+    """Flags may stand before and behind the program; what isn't a flag there is a parameter. Raises UsageError."""
     options = Options()
+    words: list[str] = []
     rest = list(arguments)
+    has_program = any(word == "-e" for word in arguments)
     while rest:
         word = rest.pop(0)
         if word == "--":
+            words += rest
             break
         if word == "-" or not word.startswith("-"):
-            rest.insert(0, word)
-            break
-        _take(word, rest, options)
-    if options.expression is None and rest:
-        options.file = rest.pop(0)
-    for word in rest:
-        if word == "--":
-            continue
+            words.append(word)
+        elif _is_flag(word):
+            _take(word, rest, options)
+        elif has_program or words:
+            words.append(word)
+        else:
+            raise UsageError(f"unrecognized option '{word}'", show_usage=True)
+    if options.expression is None and words:
+        options.file = words.pop(0)
+    for word in words:
         match = re.fullmatch(r"--([\w-]+)(?:=(.*))?", word, re.DOTALL)
         if match:
             options.named[match[1]] = match[2] if match[2] is not None else ""
-        else:
+        elif word != "--":
             options.positional.append(word)
     if options.mode == "format":
         options.flags.add("fmt")
     return options
+
+
+def _is_flag(word: str) -> bool:
+    if word.startswith("--"):
+        name = word.partition("=")[0]
+        return name in _WITH_VALUE or name in _FLAGS
+    if word[:2] in _WITH_VALUE:
+        return True
+    return word[:2] in _FLAGS and (len(word) == 2 or _is_flag(f"-{word[2:]}"))
 
 
 def _take(word: str, rest: list[str], options: Options) -> None:
@@ -133,10 +148,8 @@ def _take(word: str, rest: list[str], options: Options) -> None:
     elif not word.startswith("--") and len(word) > 2 and word[:2] in _FLAGS:
         options.flags.add(_FLAGS[word[:2]])
         _take(f"-{word[2:]}", rest, options)
-    elif not word.startswith("--") and len(word) > 2 and word[:2] in _WITH_VALUE:
-        _set(_WITH_VALUE[word[:2]], word[2:], options)
     else:
-        raise UsageError(f"unrecognized option '{word}'", show_usage=True)
+        _set(_WITH_VALUE[word[:2]], word[2:], options)
 
 
 def _set(name: str, value: str, options: Options) -> None:
@@ -177,10 +190,9 @@ def _one_of(value: str, choices: tuple[str, ...], complaint: str) -> str:
 
 
 def _pid(text: str) -> int:
-    try:
-        pid = int(text, 0)
-    except ValueError:
-        raise UsageError(f"Failed to attach to pid: {text!r} isn't a process number") from None
-    if not 0 < pid <= 4194304:
-        raise UsageError(f"Failed to attach to pid: pid out of range: {text}")
+    if not text.isdecimal():
+        raise UsageError(f"Failed to parse pid: pid '{text}' is not a valid decimal number")
+    pid = int(text)
+    if not 0 < pid <= _MAX_PID:
+        raise UsageError(f"Failed to parse pid: pid '{text}' out of valid pid range [1,{_MAX_PID}]")
     return pid

@@ -140,6 +140,7 @@ def _trace(
         layouts=facts,
         kernel_symbols=facts.kernel_symbols,
         user_symbols=symbols,
+        cancelled=controller.is_signalled,
     )
     sink = (JsonSink if options.format == "json" else TextSink)(out, sys.stderr, sink_options)
     controller.sink = sink

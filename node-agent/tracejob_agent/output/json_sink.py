@@ -99,10 +99,10 @@ class JsonSink:
                 return self._message(event)
             case EventKind.SYSTEM:
                 command = event_formatter(event, names)
-                return lambda record: self._show("syscall", run_command(command(record)))
+                return lambda record: self._show("syscall", run_command, command(record))
             case EventKind.CAT:
                 path = event_formatter(event, names)
-                return lambda record: self._show("cat", read_file(path(record)))
+                return lambda record: self._show("cat", read_file, path(record))
             case EventKind.RUNTIME_ERROR:
                 return lambda record: self._located("runtime_error", event, runtime_error_text(event, record, names))
         return lambda record: None
@@ -124,7 +124,10 @@ class JsonSink:
             f'"line": {event.line}, "col": {event.column}}}'
         )
 
-    def _show(self, kind: str, result: str | Failure) -> None:
+    def _show(self, kind: str, perform: Callable[[str], str | Failure], argument: str) -> None:
+        if self._options.cancelled():
+            return
+        result = perform(argument)
         if isinstance(result, Failure):
             self._notices.write(f"ERROR: {result.message}\n")
         else:

@@ -45,14 +45,12 @@ class MapReader:
         self._aggregate = user.value if isinstance(user.value, AggregateType) else None
         self._read_value = decoder(user.value, names.layouts)
 
-    def entries(self, raw: RawEntries, *, keep_zero: bool = True) -> list[Entry]:
-        """In printing order. keep_zero: whether a sum of zero in a map without keys counts as something."""
+    def entries(self, raw: RawEntries) -> list[Entry]:
+        """In printing order."""
         found = []
         for key, copies in raw:
             value = self._value(copies)
             if value is None:
-                continue
-            if not keep_zero and self._read_key is None and value == 0 and self._aggregate:
                 continue
             found.append(Entry(self._read_key(key, 0) if self._read_key else (), value))
         if self._read_key is not None:

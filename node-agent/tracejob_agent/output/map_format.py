@@ -25,15 +25,11 @@ _JSON_KINDS = {
 
 
 class MapFormat:
-    """One map of the program; made once, used for each print of it.
+    """One map of the program; made once, used for each print of it."""
 
-    keep_zero: whether a sum of zero in a map without keys is shown (the program zeroes it, so it is meant).
-    """
-
-    def __init__(self, user: UserMap, names: Names, *, keep_zero: bool = False) -> None:
+    def __init__(self, user: UserMap, names: Names) -> None:
         self._user = user
         self._names = names
-        self._keep_zero = keep_zero
         self._reader = MapReader(user, names)
         self._aggregate = user.value if isinstance(user.value, AggregateType) else None
         self._label = f"@{user.name}"
@@ -66,7 +62,7 @@ class MapFormat:
         return f'{{"type": "{kind}", "data": {{{json_text(self._label)}: {data}}}}}'
 
     def _chosen(self, raw: RawEntries, top: int) -> list[Entry]:
-        entries = self._reader.entries(raw, keep_zero=self._keep_zero)
+        entries = self._reader.entries(raw)
         return entries[-top:] if top else entries
 
     def _value_text(self, value: Any, divisor: int) -> str:

@@ -1,7 +1,7 @@
 """One value from many: the copies that each CPU keeps of an aggregation, folded by its own rule.
 
-A merged value is an int (count, sum, min, max), an `Average` (avg, stats) or a list of bucket counts; None: nothing was
-ever put in.
+A merged value is an int (count, sum, min, max), an `Average` (avg, stats) or a list of bucket counts. What zero() left
+is zero: an entry that is there is shown.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Average:
         return abs(self.total) // self.count * (1 if self.total >= 0 else -1)
 
 
-Merged = int | Average | list[int] | None
+Merged = int | Average | list[int]
 
 
 def merge(type_: AggregateType, copies: Sequence[Buffer]) -> Merged:
@@ -45,19 +45,16 @@ def merge(type_: AggregateType, copies: Sequence[Buffer]) -> Merged:
         case Aggregation.MIN | Aggregation.MAX:
             pair = _PAIR_SIGNED if type_.signed else _PAIR_UNSIGNED
             values: list[int] = [value for value, is_set in (pair.unpack_from(copy) for copy in copies) if is_set]
-            if not values:
-                return None
-            return min(values) if type_.kind is Aggregation.MIN else max(values)
+            return (min if type_.kind is Aggregation.MIN else max)(values, default=0)
         case Aggregation.AVG | Aggregation.STATS:
             pairs = [_PAIR_UNSIGNED.unpack_from(copy) for copy in copies]
             count = sum(count for _, count in pairs)
             total = as_word(sum(total for total, _ in pairs), signed=type_.signed)
-            return Average(total, count) if count else None
+            return Average(total, count)
         case Aggregation.HIST | Aggregation.LHIST:
-            sums = merge_buckets(copies)
-            return sums if any(sums) else None
+            return merge_buckets(copies)
         case Aggregation.TSERIES:
-            return None  # its intervals are merged by `tseries`
+            raise TypeError("the intervals of a time series are merged by `tseries`")
 
 
 def merge_buckets(copies: Sequence[Buffer]) -> list[int]:

@@ -12,15 +12,20 @@ from tracejob_agent.output.map_format import MapFormat
 from tracejob_agent.output.names import KubernetesNames, Names, raw_text
 from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.sink import SessionView
-from tracelang.plan import EventKind, EventSpec, Plan
+from tracelang.plan import EventSpec, Plan
 
 _DEFAULT_STRING = 1024
+
+
+def _never() -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
 class SinkOptions:
     """program: the program's file name, for errorf(). flush: after each batch of events.
 
+    cancelled: whether the user has asked for the end: no more commands are run then, whatever is waiting.
     notify: print __BPFTRACE_NOTIFY_PROBES_ATTACHED once everything is attached. runtime_errors: show helpers' (-k).
     """
 
@@ -34,6 +39,7 @@ class SinkOptions:
     kernel_symbols: KernelSymbols | None = None
     user_symbols: UserSymbols | None = None
     kubernetes: KubernetesNames | None = None
+    cancelled: Callable[[], bool] = _never
 
 
 NOTIFICATION = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
@@ -64,12 +70,7 @@ def names_of(session: SessionView, options: SinkOptions) -> Names:
 
 
 def map_formats(plan: Plan, names: Names) -> dict[str, MapFormat]:
-    zeroed = {event.map for event in plan.events if event.kind is EventKind.ZERO_MAP}
-    return {
-        spec.user.name: MapFormat(spec.user, names, keep_zero=spec.user.name in zeroed)
-        for spec in plan.maps
-        if spec.user is not None
-    }
+    return {spec.user.name: MapFormat(spec.user, names) for spec in plan.maps if spec.user is not None}
 
 
 def print_arguments(event: EventSpec) -> tuple[int, int]:

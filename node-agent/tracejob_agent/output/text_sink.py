@@ -100,7 +100,7 @@ class TextSink:
             case EventKind.SYSTEM | EventKind.CAT:
                 perform = run_command if event.kind is EventKind.SYSTEM else read_file
                 argument = event_formatter(event, names)
-                return lambda record: self._show(perform(argument(record)))
+                return lambda record: self._show(perform, argument(record))
             case EventKind.RUNTIME_ERROR:
                 return lambda record: self._notice(
                     f"{self._place(event)}: WARNING: {runtime_error_text(event, record, names)}"
@@ -123,7 +123,10 @@ class TextSink:
     def _place(self, event: EventSpec) -> str:
         return f"{self._options.program}:{event.line}:{event.column}"
 
-    def _show(self, result: str | Failure) -> None:
+    def _show(self, perform: Callable[[str], str | Failure], argument: str) -> None:
+        if self._options.cancelled():
+            return
+        result = perform(argument)
         if isinstance(result, Failure):
             self._notice(f"ERROR: {result.message}")
         else:
