@@ -77,7 +77,8 @@ class System:
         return json.loads(self.kubectl("get", kind, *selection, "-o", "json", *arguments).ok())
 
     def apply(self, *objects: Mapping[str, Json]) -> Answer:
-        return self.kubectl("apply", "-f", "-", stdin="\n---\n".join(json.dumps(each) for each in objects))
+        several = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        return self.kubectl("apply", "-f", "-", stdin=json.dumps(several))
 
     def workload(self, pod: str, *arguments: str, container: str = "main") -> str:
         """Run the workload's own program in a running pod: a process that the pod starts late."""
