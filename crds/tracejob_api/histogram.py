@@ -20,10 +20,16 @@ def hist_rows(buckets: Sequence[tuple[int, int]], *, bits: int, divisor: int = 1
 
 
 def lhist_rows(buckets: Sequence[tuple[int, int]], *, parameters: tuple[int, ...], divisor: int = 1) -> list[str]:
-    """Rows of `lhist(x, min, max, step)`."""
+    """Rows of `lhist(x, min, max, step)`. A last step that would reach beyond `max` belongs to the rest."""
     minimum, maximum, step = parameters
+    rest = (maximum - minimum) // step + 1
+    counts: dict[int, int] = {}
+    for slot, count in buckets:
+        counts[min(slot, rest)] = counts.get(min(slot, rest), 0) + count
     return _rows(
-        buckets, label=lambda slot: lhist_label(slot, minimum=minimum, maximum=maximum, step=step), divisor=divisor
+        tuple(counts.items()),
+        label=lambda slot: lhist_label(slot, minimum=minimum, maximum=maximum, step=step),
+        divisor=divisor,
     )
 
 
@@ -46,8 +52,9 @@ def lhist_range(slot: int, *, minimum: int, maximum: int, step: int) -> tuple[in
     """The half-open range of values that `slot` counts; None: no bound."""
     if slot <= 0:
         return None, minimum
-    low = minimum + (slot - 1) * step
-    return (maximum, None) if low >= maximum else (low, low + step)
+    steps = (maximum - minimum) // step
+    low = minimum + min(slot - 1, steps) * step
+    return (low, None) if slot > steps else (low, low + step)
 
 
 def hist_label(slot: int, *, bits: int) -> str:
@@ -55,28 +62,36 @@ def hist_label(slot: int, *, bits: int) -> str:
     if low is None:
         return "(..., 0)"
     if high == low + 1:
-        return f"[{low}]"
-    return f"[{_short(low)}, {_short(high)})"
+        return f"[{_log_edge(slot - 1, bits)}]"
+    return f"[{_log_edge(slot - 1, bits)}, {_log_edge(slot, bits)})"
 
 
 def lhist_label(slot: int, *, minimum: int, maximum: int, step: int) -> str:
     low, high = lhist_range(slot, minimum=minimum, maximum=maximum, step=step)
-    # Suffixes only where every edge has one; otherwise rows of one histogram would be spelled in two ways.
-    shown = _short if step % 1024 == 0 else str
     if low is None:
-        return f"(..., {shown(minimum)})"
+        return f"(..., {_linear_edge(minimum, step)})"
     if high is None:
-        return f"[{shown(maximum)}, ...)"
-    return f"[{shown(low)}, {shown(high)})"
+        return f"[{_linear_edge(low, step)}, ...)"
+    if high == low + 1:
+        return f"[{low}]"
+    return f"[{_linear_edge(low, step)}, {_linear_edge(high, step)})"
 
 
-def _short(number: int) -> str:
-    """`4096` as `4K`: the largest power of 1024 that divides it."""
-    exponent = 0
-    while number and number % 1024 == 0 and exponent + 1 < len(_SUFFIXES):
-        number //= 1024
-        exponent += 1
-    return f"{number}{_SUFFIXES[exponent]}"
+def _log_edge(index: int, bits: int) -> str:
+    """Where the `index`-th slot from zero on starts: `4K` when it is a multiple of 1024 that the slots double to."""
+    exact = 1 << bits
+    if index < exact:
+        return str(index)
+    decade, power = divmod((index >> bits) - 1, 10)
+    return f"{(exact + (index & (exact - 1))) << power}{_SUFFIXES[decade]}"
+
+
+def _linear_edge(number: int, step: int) -> str:
+    """Suffixes only where every edge has one; otherwise rows of one histogram would be spelled in two ways."""
+    for size, suffix in ((1 << 20, "M"), (1 << 10, "K")):
+        if number and step % size == 0 and number % size == 0:
+            return f"{number // size}{suffix}"
+    return str(number)
 
 
 def _rows(buckets: Iterable[tuple[int, int]], *, label: Callable[[int], str], divisor: int) -> list[str]:

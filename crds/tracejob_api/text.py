@@ -1,4 +1,4 @@
-"""Maps as text, exactly as bpftrace prints them: `@a[k]: v`, histograms, statistics.
+"""Maps as text, as bpftrace 0.27 prints them: `@a[k]: v`, histograms, statistics.
 
 Comes in: `MapSnapshot`s (one agent's, or merged). Goes out: text with its line ends. What a traced program wrote (keys,
 strings) goes through `quote`, so that a terminal can be kept safe; the default leaves it as it is.
@@ -33,11 +33,7 @@ def render_map(snapshot: MapSnapshot, *, top: int = 0, divisor: int = 1, quote: 
         return ""
     if snapshot.omitted:
         rendered += f"(and {snapshot.omitted} more keys)\n"
-    # Histograms end each entry with a blank line of their own.
-    return rendered if snapshot.kind in _HISTOGRAMS else rendered + "\n"
-
-
-_HISTOGRAMS = (MapKind.HIST, MapKind.LHIST, MapKind.TSERIES)
+    return rendered
 
 
 def _render_entry(snapshot: MapSnapshot, entry: MapEntry, *, divisor: int, quote: Quote) -> str:
@@ -55,7 +51,8 @@ def _render_entry(snapshot: MapSnapshot, entry: MapEntry, *, divisor: int, quote
             return f"{head} {_quotient(entry.sum, entry.count * divisor)}\n"
         case MapKind.STATS:
             average = _quotient(entry.sum, entry.count * divisor)
-            return f"{head} count {entry.count}, average {average}, total {_quotient(entry.sum, divisor)}\n"
+            total = _quotient(entry.sum, divisor)
+            return f"{head} {{ .count = {entry.count}, .average = {average}, .total = {total} }}\n"
         case MapKind.COUNT | MapKind.SUM | MapKind.MIN | MapKind.MAX | MapKind.SCALAR:
             value = entry.value
             if divisor != 1 and isinstance(value, int) and not isinstance(value, bool):
@@ -64,7 +61,7 @@ def _render_entry(snapshot: MapSnapshot, entry: MapEntry, *, divisor: int, quote
 
 
 def _table(head: str, rows: list[str]) -> str:
-    return "\n".join([f"{head} ", *rows, "", ""]) if rows else ""
+    return "\n".join([head, *rows, "", ""]) if rows else ""
 
 
 def _order(kind: MapKind, entry: MapEntry) -> tuple[tuple[int, int, str], ...]:

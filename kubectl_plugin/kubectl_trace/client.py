@@ -29,11 +29,11 @@ from urllib3.exceptions import (
 
 from kubectl_trace.context import KubeFlags
 from kubectl_trace.errors import CommandError
+from tracejob_api.labels import CLUSTER_PLURAL, GROUP
 
 Json = dict[str, object]
 
 CONNECT_TIMEOUT = 10.0
-GROUP = "tracejob.dev"
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -284,9 +284,7 @@ def _refusal(status: Status, *, path: str) -> ApiError:
         case 403 if "ValidatingAdmissionPolicy" in status.message:
             return Refused(_policy_message(status.message))
         case 403:
-            return Forbidden(
-                f"not allowed: {status.message}", hint="ask who runs the cluster for the role `tracejob-edit` there"
-            )
+            return Forbidden(f"not allowed: {status.message}", hint=_right_to_ask_for(path))
         case 404 if not status.name and f"/{GROUP}/" in path:
             return OperatorMissing(
                 "this cluster has no TraceJob resource: the operator isn't installed",
@@ -302,6 +300,16 @@ def _refusal(status: Status, *, path: str) -> ApiError:
             return Refused(f"the cluster refused it: {status.message}")
         case _:
             return ApiError(f"the API server answered {status.code}: {status.message}")
+
+
+def _right_to_ask_for(path: str) -> str:
+    if CLUSTER_PLURAL in path:
+        return "nodes, other namespaces and --unsafe need rights on clustertracejobs, which cluster admins give"
+    if f"/{GROUP}/" in path:
+        return (
+            "ask who runs the cluster for the role `edit` (or `tracejob-edit` and `create pods/exec`) in the namespace"
+        )
+    return "ask who runs the cluster for that right"
 
 
 def _policy_message(message: str) -> str:

@@ -74,7 +74,7 @@ def test_attached_run_prints_output_once_then_the_merged_maps(cluster: Cluster) 
 
     said = _with(operator, lambda: cluster.trace("run", "pod/web", "-e", COUNT, "--name", "live", user="alice"))
     assert said.status is ExitStatus.DONE
-    assert said.out == "hello\nthere \\x1b[2J\n@[cat]: 12\n\n"
+    assert said.out == "hello\nthere \\x1b[2J\n\n@[cat]: 12\n"
     assert "reading the job's status" in said.err
     assert "missed" not in said.err
 
@@ -101,12 +101,12 @@ def test_results_come_whole_from_the_configmaps_of_the_job_and_of_no_other(clust
     refs = [{"namespace": "shop", "name": "large-results-0"}]
     cluster.tell("large", **succeeded(results={"maps": digest, "refs": refs}, summary={"nodes": 1, "events": 2}))
     said = cluster.trace("results", "large")
-    assert said.out.count("\n") == 3001
-    assert said.out.endswith("@[k2999]: 2999\n\n")
+    assert said.out.count("\n") == 3000
+    assert said.out.endswith("@[k2999]: 2999\n")
     assert cluster.trace("logs", "large").out == "first\nlast\n"
     cluster.tell("large", results={"refs": [{"namespace": "shop", "name": "forged"}]})
     forged = cluster.trace("results", "large")
-    assert forged.out == "@[k0]: 0\n(and 2999 more keys)\n\n"
+    assert forged.out == "@[k0]: 0\n(and 2999 more keys)\n"
     assert "the ConfigMap forged isn't this job's" in forged.err
 
 
@@ -145,7 +145,7 @@ def test_results_of_an_ended_job(cluster: Cluster) -> None:
     cluster.trace("run", "pod/web", "-e", COUNT, "--detach", "--name", "kept")
     maps = [{"name": "@a", "kind": "count", "entries": [{"value": 7}]}, {"name": "@b", "kind": "sum", "entries": []}]
     cluster.tell("kept", **succeeded(results={"maps": maps}))
-    assert cluster.trace("results", "kept").out == "@a: 7\n\n"
+    assert cluster.trace("results", "kept").out == "@a: 7\n"
     assert yaml.safe_load(cluster.trace("results", "kept", "-o", "json").out)["maps"][0]["entries"] == [{"value": 7}]
     missing = cluster.trace("results", "kept", "--map", "@c")
     assert (missing.status, missing.err) == (
@@ -182,7 +182,7 @@ def test_second_job_of_a_name_is_refused(cluster: Cluster) -> None:
 def test_viewer_may_read_and_not_create(cluster: Cluster) -> None:
     cluster.trace("run", "pod/web", "-e", COUNT, "--detach", "--name", "shown")
     cluster.tell("shown", **succeeded(results={"maps": [{"name": "@", "kind": "count", "entries": [{"value": 1}]}]}))
-    assert cluster.trace("results", "shown", user="viewer").out == "@: 1\n\n"
+    assert cluster.trace("results", "shown", user="viewer").out == "@: 1\n"
     said = cluster.trace("run", "pod/web", "-e", COUNT, "--detach", user="viewer")
     assert said.status is ExitStatus.ERROR
     assert said.err.startswith("error: not allowed: ")

@@ -23,6 +23,7 @@ class TextView:
         self._marked = False
         self._resolved = False
         self._attached = False
+        self._printed = False
         self._partial: dict[str, str] = {}
 
     def record(self, node: str, record: AnyRecord, line: bytes) -> None:
@@ -30,6 +31,7 @@ class TextView:
 
     def printed(self, *, node: str, pod: str, seq: int, text: str) -> None:
         text = escape(text)
+        self._printed = True
         if not self._marked:
             self._context.out.write(text)
             self._context.out.flush()
@@ -52,7 +54,10 @@ class TextView:
 
     def finished(self, job: Job, result: FullResult) -> None:
         self.end_lines()
-        self._context.out.write(render_maps(result.maps, quote=escape_line))
+        maps = render_maps(result.maps, quote=escape_line)
+        if maps and self._printed:
+            self._context.out.write("\n")
+        self._context.out.write(maps)
         self._context.out.flush()
         for line in (result.note, loss_line(result.losses), cost_line(result.cost)):
             if line:
