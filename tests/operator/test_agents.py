@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import job_builders as make
-from tracejob_api.records import Digest, EndReason, Failure, encode_digest
+from tracejob_api.records import AnyRecord, Digest, EndReason, Failure, encode_digest, encode_record
 from tracejob_operator.agent_log import AgentLog
 from tracejob_operator.agents import AgentState, judge
 from tracejob_operator.kube import ContainerState, Pod
@@ -93,8 +93,8 @@ def test_a_crash_is_told_with_what_the_agent_said() -> None:
 
 def test_a_log_that_is_read_again_changes_nothing_and_gaps_are_counted() -> None:
     log = AgentLog()
-    records = [make.attached(0), make.output("a", seq=1), make.output("b", seq=4)]
+    records: list[AnyRecord] = [make.attached(0), make.output("a", seq=1), make.output("b", seq=4)]
     for record in [*records, *records]:
-        log.feed(make.encode_record(record))
+        log.feed(encode_record(record))
     assert [record.text for record in log.output] == ["a", "b"]
     assert (log.events, log.missed, log.next_seq) == (2, 2, 5)

@@ -17,7 +17,7 @@ from tracejob_api.spec import Program, Target, TraceJobSpec
 from tracejob_api.status import STATUS_LIMIT, Condition, ConditionStatus, Phase, TargetState, TraceJobStatus
 from tracejob_operator.agents import AgentState
 from tracejob_operator.conditions import ResultsState
-from tracejob_operator.picture import Picture
+from tracejob_operator.picture import Agent, Picture
 from tracejob_operator.status import digest_of, status_of
 from tracejob_operator.target import Problem
 
@@ -146,7 +146,7 @@ def test_named_containers_are_rows_of_their_own() -> None:
 
 
 def test_diagnostics_of_several_nodes_are_told_once() -> None:
-    def failed(node: str) -> make.Agent:
+    def failed(node: str) -> Agent:
         return make.agent(node, AgentState.FAILED, reason="ProgramInvalid", said=make.log(make.diagnostics("bad")))
 
     status = _status(make.picture(failed("n1"), failed("n2")))
@@ -170,10 +170,10 @@ _entry = st.builds(
 )
 
 
-@settings(max_examples=20, deadline=None)
-@given(entries=st.lists(_entry, max_size=40), nodes=st.integers(1, 300), maps=st.integers(0, 12))
+@settings(max_examples=10, deadline=None)
+@given(entries=st.lists(_entry, max_size=40), nodes=st.integers(1, 120), maps=st.integers(0, 12))
 def test_the_status_stays_small_whatever_it_is_about(entries: list[MapEntry], nodes: int, maps: int) -> None:
-    lines = [make.output("\x1b" * 1000, seq=n) for n in range(1, 60)]
+    lines = [make.output("\x1b" * 1000, seq=n) for n in range(1, 45)]
     agents = [
         make.agent(f"n{n}", AgentState.FAILED, message="é" * 2000, said=make.log(make.attached(), *lines))
         for n in range(nodes)
