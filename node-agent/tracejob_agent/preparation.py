@@ -154,6 +154,10 @@ def _outcome(text: str, *, name: str, front_end: FrontEnd) -> Prepared | Diagnos
         return error.diagnostics
     except EngineError as error:
         return error
+    except Exception as error:
+        import traceback
+
+        return CompileFault(f"the compiler failed: {type(error).__name__}: {error}", traceback.format_exc())
 
 
 # --- the cache ------------------------------------------------------------------------------------------------------
