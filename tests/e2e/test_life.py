@@ -124,8 +124,10 @@ def bpf_objects() -> list[str]:
     """BPF programs and maps named tj_*: a kind node shares this machine's kernel."""
     found = []
     for kind in ("prog", "map"):
-        listing = subprocess.run(["bpftool", kind, "list"], capture_output=True, text=True, check=True).stdout
-        found += [f"{kind} {line}" for line in listing.splitlines() if " tj_" in line]
+        listing = subprocess.run(["bpftool", kind, "list"], capture_output=True, text=True, check=False)
+        if listing.returncode != 0:  # it fails when an object goes while it is listed: ask again
+            return [f"bpftool: {listing.stderr}"]
+        found += [f"{kind} {line}" for line in listing.stdout.splitlines() if " tj_" in line]
     return found
 
 
