@@ -7,14 +7,14 @@ from BTF, tracefs, ELF and DWARF; tests answer from recorded tables.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from tracelang.types import EnumType, Type
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A field of a struct or union; offsets from its start. Anonymous members are flattened by the answerer.
 
     bit_size 0: not a bit field; else the field is `bit_size` bits at `bit_offset` (from the struct's start, little
@@ -30,8 +30,7 @@ class Member:
     data_loc: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """A struct or union: its members by name, in order."""
 
     name: str
@@ -39,8 +38,7 @@ class Layout:
     members: dict[str, Member]
 
 
-@dataclass(frozen=True, slots=True)
-class Parameter:
+class Parameter(msgspec.Struct, frozen=True):
     """`register`: index into the calling convention's integer arguments (argN); -1 where it can't be told."""
 
     name: str
@@ -48,8 +46,7 @@ class Parameter:
     register: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """A function: of the kernel (BTF), a raw tracepoint's arguments, or of a binary (DWARF)."""
 
     name: str
@@ -57,8 +54,7 @@ class Signature:
     result: Type | None
 
 
-@dataclass(frozen=True, slots=True)
-class UsdtArgument:
+class UsdtArgument(msgspec.Struct, frozen=True):
     """One argument of a USDT probe: where it is and how wide.
 
     kind: "const", "register", "memory" (register + offset [+ index*scale]).
@@ -73,8 +69,7 @@ class UsdtArgument:
     scale: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(msgspec.Struct, frozen=True):
     """One place to attach that really exists, as a provider needs it.
 
     name: the full probe name as `probe` prints it ("tracepoint:syscalls:sys_enter_openat").

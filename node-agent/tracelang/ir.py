@@ -8,8 +8,9 @@ locals) or behind an address in kernel or user space, from where the generator c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
 
 from tracelang.facts import Layout, UsdtArgument
 from tracelang.plan import Attachment, BpfMapKind, EventSpec, ProgramType, ScalarMerge
@@ -17,8 +18,7 @@ from tracelang.source import Source, Span
 from tracelang.types import AddressSpace, AggregateType, Type
 
 
-@dataclass(frozen=True, slots=True)
-class Expr:
+class Expr(msgspec.Struct, frozen=True):
     span: Span
     type: Type
 
@@ -26,36 +26,31 @@ class Expr:
 # --- expressions ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Constant(Expr):
+class Constant(Expr, frozen=True):
     """An integer, boolean, enum or pointer constant, in the range of its type."""
 
     value: int
 
 
-@dataclass(frozen=True, slots=True)
-class StringConstant(Expr):
+class StringConstant(Expr, frozen=True):
     """`data` without the NUL; the type's size is len(data) + 1 or more (zero filled)."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayConstant(Expr):
+class ArrayConstant(Expr, frozen=True):
     """An array whose bytes are known (`pton("10.0.0.1")`): `data` has the array's size."""
 
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Local(Expr):
+class Local(Expr, frozen=True):
     """A scratch variable: `slot` indexes Probe.locals."""
 
     slot: int
 
 
-@dataclass(frozen=True, slots=True)
-class MapValue(Expr):
+class MapValue(Expr, frozen=True):
     """`@m` or `@m[k]`: zero bytes where the key isn't there. `key` is converted to the map's key type.
 
     Of an aggregate map (type count, sum, avg, ...) in an expression: the type is then the integer it yields
@@ -66,22 +61,19 @@ class MapValue(Expr):
     key: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
-class HasKey(Expr):
+class HasKey(Expr, frozen=True):
     map: str
     key: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteKey(Expr):
+class DeleteKey(Expr, frozen=True):
     """Type BOOL: whether it was there. key None: a scalar map is set to zero bytes / deleted."""
 
     map: str
     key: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
-class MapAdd(Expr):
+class MapAdd(Expr, frozen=True):
     """`@m++`, `++@m`, `@m += e` on integer maps: atomic add; value is the old (`postfix`) or the new number."""
 
     map: str
@@ -90,16 +82,14 @@ class MapAdd(Expr):
     postfix: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Convert(Expr):
+class Convert(Expr, frozen=True):
     """To `type`: integers widen by the source's signedness or are cut; int <-> pointer <-> bool; strings are cut or
     zero-filled; buffers, tuples, records convert element by element."""
 
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Arithmetic(Expr):
+class Arithmetic(Expr, frozen=True):
     """`operator`: + - * / % & | ^ << >>. Operands have the node's type (the right of a shift: any integer).
 
     Signed division and modulo keep C's meaning (BPF has no signed division before v4: the generator does signs);
@@ -111,8 +101,7 @@ class Arithmetic(Expr):
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class PointerAdd(Expr):
+class PointerAdd(Expr, frozen=True):
     """pointer + index * scale bytes (index signed, may be negative)."""
 
     base: Expr
@@ -120,8 +109,7 @@ class PointerAdd(Expr):
     scale: int
 
 
-@dataclass(frozen=True, slots=True)
-class Compare(Expr):
+class Compare(Expr, frozen=True):
     """`operator`: == != < <= > >=. Operands have one common scalar type; its signedness decides."""
 
     operator: str
@@ -129,8 +117,7 @@ class Compare(Expr):
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class StringCompare(Expr):
+class StringCompare(Expr, frozen=True):
     """Equality of two strings up to the first NUL, at most `length` bytes (None: the shorter field's size).
 
     `result_integer`: type is integer and the value 0 for equal, 1 for different (strncmp); else BOOL of `equal`.
@@ -143,8 +130,7 @@ class StringCompare(Expr):
     result_integer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryCompare(Expr):
+class MemoryCompare(Expr, frozen=True):
     """Equality of two places of one type (arrays, tuples, buffers), `size` bytes."""
 
     left: Expr
@@ -153,8 +139,7 @@ class MemoryCompare(Expr):
     equal: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Logical(Expr):
+class Logical(Expr, frozen=True):
     """`&&`, `||`: the right side runs only when it decides."""
 
     operator: str
@@ -162,16 +147,14 @@ class Logical(Expr):
     right: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Unary(Expr):
+class Unary(Expr, frozen=True):
     """`-`, `~` (type as operand), `!` (BOOL)."""
 
     operator: str
     operand: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Select(Expr):
+class Select(Expr, frozen=True):
     """Ternary; both sides have the node's type, only one runs. Type NONE: used for its effect."""
 
     condition: Expr
@@ -179,23 +162,20 @@ class Select(Expr):
     otherwise: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence(Expr):
+class Sequence(Expr, frozen=True):
     """Statements, then a value (None: type NONE)."""
 
     statements: tuple[Stmt, ...]
     value: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
-class MakeTuple(Expr):
+class MakeTuple(Expr, frozen=True):
     """Elements laid out as types.tuple_layout says; type is TupleType or RecordType; padding is zero."""
 
     elements: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Member(Expr):
+class Member(Expr, frozen=True):
     """The part of the place `base` at `offset`: a tuple element, a struct's field, an array's constant element.
 
     A scalar type is loaded (from BPF memory plainly, else by a probe read at the base's address).
@@ -207,8 +187,7 @@ class Member(Expr):
     access: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class BitField(Expr):
+class BitField(Expr, frozen=True):
     """`width` bits at `shift` of the little-endian integer of `storage` bytes at `offset` of the place."""
 
     base: Expr
@@ -219,8 +198,7 @@ class BitField(Expr):
     access: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Element(Expr):
+class Element(Expr, frozen=True):
     """`base[index]` of an array place with elements of `stride` bytes; index checked against `count` (0: unchecked)."""
 
     base: Expr
@@ -229,23 +207,20 @@ class Element(Expr):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Dereference(Expr):
+class Dereference(Expr, frozen=True):
     """What the pointer `address` points to, in `space`. A scalar is read; a memory type is a place there."""
 
     address: Expr
     space: AddressSpace
 
 
-@dataclass(frozen=True, slots=True)
-class AddressOf(Expr):
+class AddressOf(Expr, frozen=True):
     """The address of a place as a pointer (`&$x`, `&@m`, or of a kernel place)."""
 
     place: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class ContextLoad(Expr):
+class ContextLoad(Expr, frozen=True):
     """A load of the type's size at `offset` of the BPF context: tracepoint fields, raw arguments, iterator pointers."""
 
     offset: int
@@ -254,8 +229,7 @@ class ContextLoad(Expr):
     access: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ContextPlace(Expr):
+class ContextPlace(Expr, frozen=True):
     """A memory type at `offset` of the context (an array or string field of a tracepoint record).
 
     data_loc: the u32 at `offset` says length << 16 | offset of the bytes.
@@ -266,29 +240,25 @@ class ContextPlace(Expr):
     access: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterArgument(Expr):
+class RegisterArgument(Expr, frozen=True):
     """argN of a kprobe, uprobe: N-th integer argument by the calling convention (from pt_regs)."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterNamed(Expr):
+class RegisterNamed(Expr, frozen=True):
     """reg("ip"): `name` is the pt_regs field; retval of a kretprobe/uretprobe is the return register."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class UsdtValue(Expr):
+class UsdtValue(Expr, frozen=True):
     """argN of a USDT probe; when a program serves several places, one argument per attach cookie."""
 
     arguments: tuple[tuple[int, UsdtArgument], ...]  # (attach cookie, where); a single entry has cookie 0
 
 
-@dataclass(frozen=True, slots=True)
-class StackArgument(Expr):
+class StackArgument(Expr, frozen=True):
     """sargN: the N-th word above the stack pointer, in user or kernel space."""
 
     index: int
@@ -349,15 +319,13 @@ class IntrinsicKind(Enum):
     STRNCMP_DYNAMIC = "strncmp_dynamic"
 
 
-@dataclass(frozen=True, slots=True)
-class Intrinsic(Expr):
+class Intrinsic(Expr, frozen=True):
     kind: IntrinsicKind
     arguments: tuple[Expr, ...] = ()
-    constants: dict[str, int | str] = field(default_factory=dict)
+    constants: dict[str, int | str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class SubprogramCall(Expr):
+class SubprogramCall(Expr, frozen=True):
     """Call of Typed.subprograms[function]."""
 
     function: str
@@ -367,28 +335,24 @@ class SubprogramCall(Expr):
 # --- statements -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Stmt:
+class Stmt(msgspec.Struct, frozen=True):
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluate(Stmt):
+class Evaluate(Stmt, frozen=True):
     """An expression for its effect."""
 
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class SetLocal(Stmt):
+class SetLocal(Stmt, frozen=True):
     """`value` has the local's type."""
 
     slot: int
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class SetMap(Stmt):
+class SetMap(Stmt, frozen=True):
     """`@m[k] = v`: value converted to the map's value type."""
 
     map: str
@@ -396,8 +360,7 @@ class SetMap(Stmt):
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate(Stmt):
+class Aggregate(Stmt, frozen=True):
     """`@m[k] = count()` and friends, or an update of the map's own aggregate; kind and layout from `aggregate`.
 
     value: the argument (None for count()), already s64/u64 by `aggregate.signed`. repeat: hist/lhist's 3rd/5th
@@ -411,8 +374,7 @@ class Aggregate(Stmt):
     repeat: Expr | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Store(Stmt):
+class Store(Stmt, frozen=True):
     """Write through a pointer (unsafe programs), or into an element of a local array."""
 
     address: Expr
@@ -420,21 +382,18 @@ class Store(Stmt):
     space: AddressSpace
 
 
-@dataclass(frozen=True, slots=True)
-class If(Stmt):
+class If(Stmt, frozen=True):
     condition: Expr
     then: tuple[Stmt, ...]
     otherwise: tuple[Stmt, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class While(Stmt):
+class While(Stmt, frozen=True):
     condition: Expr
     body: tuple[Stmt, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ForRange(Stmt):
+class ForRange(Stmt, frozen=True):
     """slot runs from start to end - 1; both are evaluated once. The slot's local is an integer."""
 
     slot: int
@@ -443,8 +402,7 @@ class ForRange(Stmt):
     body: tuple[Stmt, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ForMap(Stmt):
+class ForMap(Stmt, frozen=True):
     """slot holds the tuple (key, value) of each entry. Order is the kernel's."""
 
     slot: int
@@ -452,23 +410,19 @@ class ForMap(Stmt):
     body: tuple[Stmt, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Break(Stmt):
+class Break(Stmt, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Continue(Stmt):
+class Continue(Stmt, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Return(Stmt):
+class Return(Stmt, frozen=True):
     value: Expr | None
 
 
-@dataclass(frozen=True, slots=True)
-class Emit(Stmt):
+class Emit(Stmt, frozen=True):
     """Send event `event` (index into Typed.events) with the arguments' values at the offsets of its fields."""
 
     event: int
@@ -478,14 +432,12 @@ class Emit(Stmt):
 # --- the program ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LocalVariable:
+class LocalVariable(msgspec.Struct, frozen=True):
     name: str
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
-class TypedMap:
+class TypedMap(msgspec.Struct, frozen=True):
     """kind: the kernel map type that the analyser chose or the program declared."""
 
     name: str  # without the at sign
@@ -494,11 +446,10 @@ class TypedMap:
     kind: BpfMapKind
     max_entries: int
     merge: ScalarMerge = ScalarMerge.BY_NODE
-    span: Span = field(default=Span(0, 0))
+    span: Span = Span(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class TypedProbe:
+class TypedProbe(msgspec.Struct, frozen=True):
     """One BPF program and the places where it is attached.
 
     scoped: the target predicate stands before the user's (set for task-context providers; begin, end, interval: no).
@@ -519,8 +470,7 @@ class TypedProbe:
     attach_btf_function: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TypedSubprogram:
+class TypedSubprogram(msgspec.Struct, frozen=True):
     name: str
     parameters: tuple[int, ...]  # slots
     locals: tuple[LocalVariable, ...]
@@ -528,8 +478,7 @@ class TypedSubprogram:
     body: tuple[Stmt, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TypedProgram:
+class TypedProgram(msgspec.Struct, frozen=True):
     maps: tuple[TypedMap, ...]
     events: tuple[EventSpec, ...]
     probes: tuple[TypedProbe, ...]
@@ -537,5 +486,5 @@ class TypedProgram:
     probe_names: tuple[str, ...]
     config: dict[str, int | str | bool]
     license: str = "GPL"
-    layouts: dict[str, Layout] = field(default_factory=dict)  # of structs in events and maps, by StructType.name
+    layouts: dict[str, Layout] = {}  # of structs in events and maps, by StructType.name
     sources: tuple[Source, ...] = ()  # what spans point into: for the comments in the C and the line map

@@ -5,73 +5,64 @@ Every node is frozen and carries its span. Nothing here knows types or the kerne
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from tracelang.source import Span
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(msgspec.Struct, frozen=True):
     span: Span
 
 
 # --- expressions -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Expression(Node):
+class Expression(Node, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class Integer(Expression):
+class Integer(Expression, frozen=True):
     """`value` is the number; `text` how it was written (`0x10`, `1e6`, `10ms`); a duration suffix makes nanoseconds."""
 
     value: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class String(Expression):
+class String(Expression, frozen=True):
     """`value` after escapes, one code point per byte above 0x7f as `\\xNN` wrote it (surrogateescape decoding)."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean(Expression):
+class Boolean(Expression, frozen=True):
     value: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Identifier(Expression):
+class Identifier(Expression, frozen=True):
     """A bare name: a builtin (`pid`, `arg0`), an enum value, a macro or its parameter, or a #define'd name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class PositionalParameter(Expression):
+class PositionalParameter(Expression, frozen=True):
     """`$1`."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class PositionalCount(Expression):
+class PositionalCount(Expression, frozen=True):
     """`$#`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Variable(Expression):
+class Variable(Expression, frozen=True):
     """`$name`; `name` is without the dollar."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Map(Expression):
+class Map(Expression, frozen=True):
     """`@name` or `@name[keys]`; `name` is without the at sign ("" for the anonymous `@`).
 
     `keys`: None for no brackets. `@a[1, 2]` has two keys, and `@a[(1, 2)]` one key that is a tuple: upstream treats
@@ -82,23 +73,20 @@ class Map(Expression):
     keys: tuple[Expression, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Expression):
+class Call(Expression, frozen=True):
     """`f(a, b)`. Arguments may be expressions or, for sizeof-like functions, `TypeExpression`."""
 
     name: str
     arguments: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TypeExpression(Expression):
+class TypeExpression(Expression, frozen=True):
     """A type where an expression stands: `sizeof(struct foo)`, `typeof(x)`."""
 
     type: TypeName
 
 
-@dataclass(frozen=True, slots=True)
-class Binary(Expression):
+class Binary(Expression, frozen=True):
     """`operator` is its spelling: + - * / % & | ^ << >> == != < <= > >= && ||."""
 
     operator: str
@@ -106,16 +94,14 @@ class Binary(Expression):
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Unary(Expression):
+class Unary(Expression, frozen=True):
     """`operator`: - + ! ~ * (dereference) & (address of)."""
 
     operator: str
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Increment(Expression):
+class Increment(Expression, frozen=True):
     """`++x`, `x--`: `step` is 1 or -1; `target` a Variable or Map (or an error later)."""
 
     target: Expression
@@ -123,8 +109,7 @@ class Increment(Expression):
     postfix: bool
 
 
-@dataclass(frozen=True, slots=True)
-class FieldAccess(Expression):
+class FieldAccess(Expression, frozen=True):
     """`base.name` (`arrow` False) or `base->name`."""
 
     base: Expression
@@ -132,45 +117,39 @@ class FieldAccess(Expression):
     arrow: bool
 
 
-@dataclass(frozen=True, slots=True)
-class TupleAccess(Expression):
+class TupleAccess(Expression, frozen=True):
     """`base.0`."""
 
     base: Expression
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Index(Expression):
+class Index(Expression, frozen=True):
     """`base[index]` on an array or pointer."""
 
     base: Expression
     index: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Cast(Expression):
+class Cast(Expression, frozen=True):
     type: TypeName
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Sizeof(Expression):
+class Sizeof(Expression, frozen=True):
     """`sizeof(x)`. A lone name (`sizeof(foo_t)`) is an Identifier here: it may be a typedef."""
 
     operand: TypeName | Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Offsetof(Expression):
+class Offsetof(Expression, frozen=True):
     """`offsetof(struct foo, a.b)`, or of an expression's struct type."""
 
     operand: TypeName | Expression
     fields: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ternary(Expression):
+class Ternary(Expression, frozen=True):
     """`condition ? then : otherwise`; `then` None is the short form `a ?: b`.
 
     Also an `if` used as a value, whose branches are BlockExpressions.
@@ -181,28 +160,24 @@ class Ternary(Expression):
     otherwise: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Tuple(Expression):
+class Tuple(Expression, frozen=True):
     elements: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Record(Expression):
+class Record(Expression, frozen=True):
     """`(a=1, b="x")`."""
 
     fields: tuple[tuple[str, Expression], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class BlockExpression(Expression):
+class BlockExpression(Expression, frozen=True):
     """`{ statements; value }`: `value` None when the last statement ends with a semicolon (only as a statement)."""
 
     statements: tuple[Statement, ...]
     value: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
-class Comptime(Expression):
+class Comptime(Expression, frozen=True):
     """`comptime expr`: must be known when compiling."""
 
     operand: Expression
@@ -211,8 +186,7 @@ class Comptime(Expression):
 # --- type names ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class TypeName(Node):
+class TypeName(Node, frozen=True):
     """A type as written: `struct foo *`, `uint64`, `int8[4]`, `string[16]`, `typeof(expr)`, `(int64, string)`.
 
     name: the base name, words joined by one blank ("struct foo", "unsigned long", "uint64", "string").
@@ -231,18 +205,15 @@ class TypeName(Node):
 # --- statements ------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Statement(Node):
+class Statement(Node, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class ExpressionStatement(Statement):
+class ExpressionStatement(Statement, frozen=True):
     expression: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Assign(Statement):
+class Assign(Statement, frozen=True):
     """`target op= value`; `operator` is "" for plain `=` or the arithmetic operator of a compound assignment.
 
     target: Variable or Map; the parser refuses anything else, as upstream does.
@@ -253,8 +224,7 @@ class Assign(Statement):
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Declare(Statement):
+class Declare(Statement, frozen=True):
     """`let $x`, `let $x: uint64`, `let $x = value`, `let $x: T = value`."""
 
     variable: Variable
@@ -262,39 +232,33 @@ class Declare(Statement):
     value: Expression | None
 
 
-@dataclass(frozen=True, slots=True)
-class Discard(Statement):
+class Discard(Statement, frozen=True):
     """`_ = expr`."""
 
     value: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Block(Statement):
+class Block(Statement, frozen=True):
     statements: tuple[Statement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class If(Statement):
+class If(Statement, frozen=True):
     condition: Expression
     then: Block
     otherwise: Block | None  # `else if` is a Block of one If
 
 
-@dataclass(frozen=True, slots=True)
-class While(Statement):
+class While(Statement, frozen=True):
     condition: Expression
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
-class Unroll(Statement):
+class Unroll(Statement, frozen=True):
     count: Expression
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
-class ForMap(Statement):
+class ForMap(Statement, frozen=True):
     """`for ($kv : @map) {}`."""
 
     variable: Variable
@@ -302,8 +266,7 @@ class ForMap(Statement):
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
-class ForRange(Statement):
+class ForRange(Statement, frozen=True):
     """`for ($i : start..end) {}`."""
 
     variable: Variable
@@ -318,8 +281,7 @@ class JumpKind(Enum):
     RETURN = "return"
 
 
-@dataclass(frozen=True, slots=True)
-class Jump(Statement):
+class Jump(Statement, frozen=True):
     kind: JumpKind
     value: Expression | None = None
 
@@ -327,8 +289,7 @@ class Jump(Statement):
 # --- top level -------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class AttachPoint(Node):
+class AttachPoint(Node, frozen=True):
     """One probe as written. `parts` are the colon-separated fields after quotes, `provider` the first of them.
 
     `text` is the whole of it; positional parameters (`$1`) in it are already replaced. What the fields mean is the
@@ -340,8 +301,7 @@ class AttachPoint(Node):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Probe(Node):
+class Probe(Node, frozen=True):
     attach_points: tuple[AttachPoint, ...]
     predicate: Expression | None
     body: Block
@@ -354,27 +314,23 @@ class MacroParameterKind(Enum):
     EXPRESSION = "expression"
 
 
-@dataclass(frozen=True, slots=True)
-class MacroParameter(Node):
+class MacroParameter(Node, frozen=True):
     kind: MacroParameterKind
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Macro(Node):
+class Macro(Node, frozen=True):
     name: str
     parameters: tuple[MacroParameter, ...]
     body: BlockExpression
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigEntry(Node):
+class ConfigEntry(Node, frozen=True):
     name: str
     value: int | str | bool
 
 
-@dataclass(frozen=True, slots=True)
-class MapDeclaration(Node):
+class MapDeclaration(Node, frozen=True):
     """`let @name = hash(100);`: kind is the written word (hash, lruhash, percpuhash, percpulruhash...)."""
 
     name: str
@@ -382,16 +338,14 @@ class MapDeclaration(Node):
     max_entries: int
 
 
-@dataclass(frozen=True, slots=True)
-class Import(Node):
+class Import(Node, frozen=True):
     path: str
 
 
 # C definitions in the preamble: struct, union, enum, typedef; fields as written.
 
 
-@dataclass(frozen=True, slots=True)
-class CField(Node):
+class CField(Node, frozen=True):
     """A member: `type name`, `type name[4]`, `type name : 3`; an anonymous struct or union has name ""."""
 
     name: str
@@ -400,35 +354,30 @@ class CField(Node):
     inline: CStruct | CEnum | None = None  # struct { ... } name;
 
 
-@dataclass(frozen=True, slots=True)
-class CStruct(Node):
+class CStruct(Node, frozen=True):
     kind: str  # "struct" or "union"
     name: str
     fields: tuple[CField, ...]
     packed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CEnum(Node):
+class CEnum(Node, frozen=True):
     name: str
     variants: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CTypedef(Node):
+class CTypedef(Node, frozen=True):
     name: str
     type: TypeName
     inline: CStruct | CEnum | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CInclude(Node):
+class CInclude(Node, frozen=True):
     path: str
     system: bool  # <path> or "path"
 
 
-@dataclass(frozen=True, slots=True)
-class CDefine(Node):
+class CDefine(Node, frozen=True):
     """`#define NAME text`, or with `parameters` `#define NAME(a, b) text`."""
 
     name: str
@@ -439,8 +388,7 @@ class CDefine(Node):
 CDefinition = CStruct | CEnum | CTypedef | CInclude | CDefine
 
 
-@dataclass(frozen=True, slots=True)
-class Subprogram(Node):
+class Subprogram(Node, frozen=True):
     """`fn name($a: int64, $b: string): int64 { ... }`."""
 
     name: str
@@ -449,8 +397,7 @@ class Subprogram(Node):
     body: Block
 
 
-@dataclass(frozen=True, slots=True)
-class Program(Node):
+class Program(Node, frozen=True):
     c_definitions: tuple[CDefinition, ...]
     config: tuple[ConfigEntry, ...]
     imports: tuple[Import, ...]

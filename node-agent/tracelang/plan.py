@@ -6,8 +6,9 @@ target can change without compiling again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
 
 from tracelang.facts import Layout, Location
 from tracelang.types import AggregateType, Type
@@ -34,8 +35,7 @@ class ScalarMerge(Enum):
     BY_NODE = "by-node"  # anything else: the node becomes a leading key
 
 
-@dataclass(frozen=True, slots=True)
-class UserMap:
+class UserMap(msgspec.Struct, frozen=True):
     """A map of the program: `@name`. key None: a scalar map without a key.
 
     key_parts: how many brackets-separated keys were written (they are printed "a, b"); the key in memory is the tuple.
@@ -49,8 +49,7 @@ class UserMap:
     merge: ScalarMerge = ScalarMerge.BY_NODE
 
 
-@dataclass(frozen=True, slots=True)
-class MapSpec:
+class MapSpec(msgspec.Struct, frozen=True):
     """One kernel map. In the C text it is `(void *)bpf_pseudo_fd(1, index)`; the loader puts the descriptor there.
 
     name: the kernel's name, at most 15 characters, starts with "tj_".
@@ -109,8 +108,7 @@ class ProgramType(Enum):
     SYSCALL = 31
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(msgspec.Struct, frozen=True):
     """One place where a program is attached. `cookie` is what bpf_get_attach_cookie() gives there (0: not asked for).
 
     provider: canonical provider name; options: the provider's parsed numbers ("period", "frequency", "event",
@@ -120,11 +118,10 @@ class Attachment:
     provider: str
     location: Location
     cookie: int = 0
-    options: dict[str, int | str] = field(default_factory=dict)
+    options: dict[str, int | str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class ProgramSpec:
+class ProgramSpec(msgspec.Struct, frozen=True):
     """One BPF program: the C function `function`, with the callbacks it hands to helpers.
 
     In the C text a callback's address is `(void *)bpf_pseudo_fd(4, i)`, i an index into `callbacks`; the loader links
@@ -169,8 +166,7 @@ class EventKind(Enum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class EventField:
+class EventField(msgspec.Struct, frozen=True):
     """A value inside an event record, at `offset` bytes from the record's start (the u64 event id is at 0)."""
 
     offset: int
@@ -178,8 +174,7 @@ class EventField:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EventSpec:
+class EventSpec(msgspec.Struct, frozen=True):
     """The record `{u64 id; fields...}` of `size` bytes in the ring buffer, and what it stands for.
 
     text: the format string of printf and friends, time()'s format, or the command.
@@ -192,22 +187,20 @@ class EventSpec:
     fields: tuple[EventField, ...] = ()
     text: str = ""
     map: str = ""
-    options: dict[str, int | str] = field(default_factory=dict)
+    options: dict[str, int | str] = {}
     line: int = 0
     column: int = 0
     probe_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeOptions:
+class ScopeOptions(msgspec.Struct, frozen=True):
     """kind: "none" (the whole host), "cgroups" (slots: capacity of the cgroup array), or "pids"."""
 
     kind: str = "none"
     slots: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CompileOptions:
+class CompileOptions(msgspec.Struct, frozen=True):
     """All that shapes the byte code besides the text and the kernel.
 
     pid_namespace_level: level of the agent's PID namespace (0: the host's own), so that pid means what its /proc shows.
@@ -216,8 +209,8 @@ class CompileOptions:
     scope: ScopeOptions = ScopeOptions()
     pid_namespace_level: int = 0
     positional: tuple[str, ...] = ()
-    named: dict[str, str] = field(default_factory=dict)
-    config: dict[str, str] = field(default_factory=dict)  # max_strlen, max_map_keys...: environment over config block
+    named: dict[str, str] = {}
+    config: dict[str, str] = {}  # max_strlen, max_map_keys...: environment over config block
     unsafe: bool = False
     max_map_keys: int = 4096
     ring_bytes: int = 8 << 20
@@ -227,8 +220,7 @@ class CompileOptions:
     include_directories: tuple[str, ...] = ()  # where #include and import look, behind the program's own directory
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """The whole answer of the compiler."""
 
     c_source: str
@@ -238,8 +230,8 @@ class Plan:
     events: tuple[EventSpec, ...]
     probe_names: tuple[str, ...]  # by probe id (the value of TagKind.PROBE_NAME, and of attach cookies)
     config: dict[str, int | str | bool]  # effective settings that output needs: print_maps_on_exit, stack_mode...
-    layouts: dict[str, Layout] = field(default_factory=dict)  # of structs that are printed, by StructType.name
-    line_map: dict[int, tuple[int, int]] = field(default_factory=dict)  # C line -> (line, column) of the program
+    layouts: dict[str, Layout] = {}  # of structs that are printed, by StructType.name
+    line_map: dict[int, tuple[int, int]] = {}  # C line -> (line, column) of the program
 
     def user_maps(self) -> tuple[MapSpec, ...]:
         return tuple(spec for spec in self.maps if spec.user is not None)

@@ -5,8 +5,6 @@ In: types of two expressions. Out: the type that holds both, or None. Pure; the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tracelang.types import (
     S64,
     U64,
@@ -35,15 +33,13 @@ from tracelang.types import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LiteralType(IntType):
+class LiteralType(IntType, frozen=True):
     """Of a number as written: the smallest signed type; one that isn't negative also fits unsigned types."""
 
     negative: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class UnresolvedType(Type):
+class UnresolvedType(Type, frozen=True):
     """Not known yet, or never because of an error that was already told: no rule complains about it."""
 
 

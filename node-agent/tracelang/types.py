@@ -7,8 +7,9 @@ live in BPF registers. Memory types (strings, buffers, arrays, structs, tuples, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 
 class AddressSpace(Enum):
@@ -21,34 +22,28 @@ class AddressSpace(Enum):
     CONTEXT = "context"  # the BPF context of the program: loads at constant offsets only
 
 
-@dataclass(frozen=True, slots=True)
-class Type:
+class Type(msgspec.Struct, frozen=True):
     """Base of all types."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoneType(Type):
+class NoneType(Type, frozen=True):
     """Of a call that gives no value."""
 
 
-@dataclass(frozen=True, slots=True)
-class VoidType(Type):
+class VoidType(Type, frozen=True):
     """Only behind a pointer."""
 
 
-@dataclass(frozen=True, slots=True)
-class IntType(Type):
+class IntType(Type, frozen=True):
     bits: int  # 8, 16, 32, 64
     signed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class BoolType(Type):
+class BoolType(Type, frozen=True):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class EnumType(Type):
+class EnumType(Type, frozen=True):
     """A C enum; the names of its values are found by name in `KernelFacts.enum` or the program's own definitions."""
 
     name: str
@@ -57,47 +52,40 @@ class EnumType(Type):
     variants: tuple[tuple[int, str], ...] = ()  # (value, name), for printing
 
 
-@dataclass(frozen=True, slots=True)
-class PointerType(Type):
+class PointerType(Type, frozen=True):
     target: Type
     space: AddressSpace
 
 
-@dataclass(frozen=True, slots=True)
-class StringType(Type):
+class StringType(Type, frozen=True):
     """NUL-terminated bytes in a field of `size` bytes, the NUL included. `size` 0: not yet known."""
 
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class BufferType(Type):
+class BufferType(Type, frozen=True):
     """`buf()`: u32 length, then up to `size` bytes."""
 
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayType(Type):
+class ArrayType(Type, frozen=True):
     element: Type
     count: int  # 0: flexible array member
 
 
-@dataclass(frozen=True, slots=True)
-class StructType(Type):
+class StructType(Type, frozen=True):
     """A C struct or union by its tag ("struct task_struct"); its fields come from `facts` by that name."""
 
     name: str
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class TupleType(Type):
+class TupleType(Type, frozen=True):
     elements: tuple[Type, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RecordType(Type):
+class RecordType(Type, frozen=True):
     """A tuple with names: `(x=1, y="a")`."""
 
     fields: tuple[tuple[str, Type], ...]
@@ -110,8 +98,7 @@ class StackMode(Enum):
     BUILD_ID = "build_id"
 
 
-@dataclass(frozen=True, slots=True)
-class StackType(Type):
+class StackType(Type, frozen=True):
     """A stack key: {s64 stack id (negative: errno), u32 pid, u32 probe id}. See `layout.STACK_KEY`."""
 
     user: bool
@@ -119,8 +106,7 @@ class StackType(Type):
     depth: int
 
 
-@dataclass(frozen=True, slots=True)
-class TimestampType(Type):
+class TimestampType(Type, frozen=True):
     """A u64 of nanoseconds with the clock it came from and, after strftime(), the format it is shown in."""
 
     clock: str  # "boot", "monotonic", "tai", "sw_tai", "real"
@@ -144,23 +130,19 @@ class TagKind(Enum):
     WORKLOAD = "workload"
 
 
-@dataclass(frozen=True, slots=True)
-class TaggedType(Type):
+class TaggedType(Type, frozen=True):
     kind: TagKind
 
 
-@dataclass(frozen=True, slots=True)
-class UsymType(Type):
+class UsymType(Type, frozen=True):
     """{u64 address, u32 pid, u32 probe id}: 16 bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class InetType(Type):
+class InetType(Type, frozen=True):
     """`ntop()`: {u64 family, u8 address[16]}: 24 bytes."""
 
 
-@dataclass(frozen=True, slots=True)
-class MacType(Type):
+class MacType(Type, frozen=True):
     """`macaddr()`: 6 bytes."""
 
 
@@ -176,8 +158,7 @@ class Aggregation(Enum):
     TSERIES = "tseries"
 
 
-@dataclass(frozen=True, slots=True)
-class AggregateType(Type):
+class AggregateType(Type, frozen=True):
     """The value of a map written by a map function; merged over CPUs, targets and nodes by its own rule.
 
     parameters: hist -> (bits,); lhist -> (min, max, step); tseries -> (interval_ns, num_intervals); else ().

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import struct
 
+import msgspec
 import pytest
 
 from kernel.plans import COUNTERS_MAP, EVENTS_MAP, HITS_MAP, attachment, compiled, plan, program
@@ -52,7 +52,7 @@ PROGRAM(tj_tick)(void *ctx) { emit(3, 0); emit(2, 0); emit(3, 0); emit(1, 3); em
 """
 NAMES = ("tj_begin", "tj_begin_exit", "tj_end", "tj_call", "tj_tick")
 RAW = ProgramType.RAW_TRACEPOINT
-USER_MAP = dataclasses.replace(HITS_MAP, user=UserMap("hits", U64, AggregateType(Aggregation.COUNT), per_cpu=True))
+USER_MAP = msgspec.structs.replace(HITS_MAP, user=UserMap("hits", U64, AggregateType(Aggregation.COUNT), per_cpu=True))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def functions() -> dict[str, bytes]:
 
 
 def session_plan(*programs: ProgramSpec, maps: tuple[MapSpec, ...] = (USER_MAP, EVENTS_MAP, COUNTERS_MAP)) -> Plan:
-    return dataclasses.replace(plan(*programs, maps=maps), events=EVENTS)
+    return msgspec.structs.replace(plan(*programs, maps=maps), events=EVENTS)
 
 
 def numbers(recorder: Recorder) -> list[int]:
@@ -108,6 +108,16 @@ def test_what_does_not_fit_is_counted_and_nothing_else_is_missing(functions: dic
     finish = Session(session_plan(CALL), functions, sink=recorder, controller=Caller(20_000)).run()
     assert finish.losses.ring_full > 0
     assert len(recorder.events) + finish.losses.ring_full == 20_000
+
+
+def test_many_events_at_once_are_the_same_as_one_by_one(functions: dict[str, bytes]) -> None:
+    """Two events take turns, then one comes in a row; a program without exit() may take batches."""
+    recorder = Recorder(takes_batches=True)
+    without_exit = dataclasses.replace(session_plan(BEGIN, CALL, END), events=EVENTS[:1])
+    finish = Session(without_exit, functions, sink=recorder, controller=Caller(2000)).run()
+    assert numbers(recorder) == [1] + [50] * 2000 + [99]
+    assert max(recorder.batches) > 100
+    assert finish.losses.total() == 0
 
 
 def test_exit_in_begin_attaches_nothing_and_drops_what_comes_behind_it(functions: dict[str, bytes]) -> None:

@@ -106,7 +106,7 @@ def _statements(inner: st.SearchStrategy[nodes.Expression]) -> st.SearchStrategy
     return st.lists(simple | nested, max_size=3).map(tuple)
 
 
-expressions = st.recursive(leaves, _extend, max_leaves=12)
+expressions = st.recursive(leaves, _extend, max_leaves=8)
 statements = _statements(expressions)
 blocks = statements.map(lambda body: nodes.Block(NOWHERE, body))
 

@@ -46,7 +46,7 @@ def contains(node: object, *kinds: type[ir.Expr | ir.Stmt]) -> bool:
     if isinstance(node, ir.Expr | ir.Stmt):
         return any(
             contains(getattr(node, name), *kinds)
-            for name in type(node).__dataclass_fields__
+            for name in type(node).__struct_fields__
             if name not in ("span", "type")
         )
     return False

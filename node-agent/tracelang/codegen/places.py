@@ -8,7 +8,6 @@ without a copy on the stack. A Fill emits only reads and stores: no early return
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from tracelang import ir
 from tracelang.codegen import context, expressions, intrinsics, maps, statements, strings, subprograms
@@ -41,8 +40,7 @@ from tracelang.types import (
 Fill = Callable[[Place], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Known(ir.Expr):
+class Known(ir.Expr, frozen=True):
     """An expression whose memory the generator already has: elements of it are named by ir.Member."""
 
     place: Place

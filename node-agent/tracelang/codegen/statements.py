@@ -104,7 +104,7 @@ def reads_local(node: object, slot: int) -> bool:
     if isinstance(node, ir.Expr | ir.Stmt):
         return any(
             reads_local(getattr(node, name), slot)
-            for name in type(node).__dataclass_fields__
+            for name in type(node).__struct_fields__
             if name not in ("span", "type")
         )
     return False

@@ -38,7 +38,7 @@ def write_called(writer: Writer, node: object) -> None:
         for item in node:
             write_called(writer, item)
     elif isinstance(node, ir.Expr | ir.Stmt):
-        for name in type(node).__dataclass_fields__:
+        for name in type(node).__struct_fields__:
             if name not in ("span", "type"):
                 write_called(writer, getattr(node, name))
         if isinstance(node, ir.SubprogramCall) and node.function not in writer.program.subprograms:

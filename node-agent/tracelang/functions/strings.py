@@ -6,7 +6,7 @@ from tracelang import ir, nodes
 from tracelang.functions.common import address, arguments, literal_number, only_supports
 from tracelang.functions.table import Function, Rule
 from tracelang.lowering.body import Body, missing
-from tracelang.lowering.convert import constant_text, convert, integer
+from tracelang.lowering.convert import as_text, constant_text, convert, integer
 from tracelang.source import Span
 from tracelang.type_rules import base_name, harden
 from tracelang.types import (
@@ -26,7 +26,7 @@ from tracelang.types import (
 _KIND = ir.IntrinsicKind
 
 
-def as_text(body: Body, value: ir.Expr, span: Span) -> ir.Expr | None:
+def text_of(body: Body, value: ir.Expr, span: Span) -> ir.Expr | None:
     """A string of any of the forms that hold text: string, array of chars, pointer to chars; None: told."""
     match value.type:
         case StringType():
@@ -48,7 +48,7 @@ def _texts(body: Body, call: nodes.Call, count: int) -> list[ir.Expr] | None:
     values = arguments(body, call)
     if values is None:
         return None
-    texts = [as_text(body, value, value.span) for value in values[:count]]
+    texts = [text_of(body, as_text(body, value), value.span) for value in values[:count]]
     known = [text for text in texts if text is not None]
     return known if len(known) == count else None
 
@@ -58,6 +58,7 @@ def _strncmp(body: Body, call: nodes.Call) -> ir.Expr:
     length = literal_number(body, call, 2)
     if values is None or length is None:
         return missing(call.span)
+    values = [as_text(body, value) for value in values]
     for value in values[:2]:
         if not isinstance(value.type, StringType):
             return only_supports(body, call, "string", value)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tracelang import ir
+from tracelang.lowering.body import Body
 from tracelang.source import Span
 from tracelang.type_rules import UnresolvedType, harden, literal_type
 from tracelang.types import (
@@ -81,6 +82,14 @@ def constant_text(value: ir.Expr) -> str | None:
 def text_constant(span: Span, text: str) -> ir.StringConstant:
     data = text.encode("utf-8", "surrogateescape")
     return ir.StringConstant(span, StringType(len(data) + 1), data)
+
+
+def as_text(body: Body, value: ir.Expr) -> ir.Expr:
+    """The probe's name where text is wanted: each place gets a program of its own, with its name as a constant."""
+    if isinstance(value, ir.Intrinsic) and value.kind is ir.IntrinsicKind.PROBE_ID:
+        body.per_place = True
+        return text_constant(value.span, body.location.name)
+    return value
 
 
 def place_space(value: ir.Expr) -> AddressSpace:

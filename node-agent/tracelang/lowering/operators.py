@@ -7,7 +7,16 @@ from collections.abc import Callable
 
 from tracelang import ir, nodes
 from tracelang.lowering.body import Body, missing
-from tracelang.lowering.convert import constant_number, constant_text, convert, integer, text_constant, truth, wrap
+from tracelang.lowering.convert import (
+    as_text,
+    constant_number,
+    constant_text,
+    convert,
+    integer,
+    text_constant,
+    truth,
+    wrap,
+)
 from tracelang.lowering.increments import lower_increment
 from tracelang.lowering.pointers import address_of, dereference
 from tracelang.type_rules import (
@@ -92,6 +101,8 @@ def _logical(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -
 
 
 def _compare(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -> ir.Expr:
+    if isinstance(left.type, StringType) or isinstance(right.type, StringType):
+        left, right = as_text(body, left), as_text(body, right)
     match left.type, right.type:
         case PointerType(), PointerType():
             if promote_pointers(left.type, right.type) is None:

@@ -16,6 +16,9 @@ from tracelang.words import (
     is_builtin_value,
 )
 
+_LOOKAHEAD = 1000
+"""Tokens looked at behind `typeof(`: unbounded, nested ones would take quadratic time."""
+
 
 class TypeParser(Cursor):
     """The rules for types, and looking ahead whether one stands here."""
@@ -160,7 +163,9 @@ class TypeParser(Cursor):
         if token.text != "(":
             return None
         level = 0
-        while token.kind not in (TokenKind.END, TokenKind.INVALID):
+        for _ in range(_LOOKAHEAD):
+            if token.kind in (TokenKind.END, TokenKind.INVALID):
+                break
             if token.kind is TokenKind.PUNCTUATION:
                 level += (token.text == "(") - (token.text == ")")
             token = self.peek(token)

@@ -75,11 +75,8 @@ def _missing(provider: Provider, parsed: Parsed, reason: str, analysis: Analysis
     if reason:
         return f"No matches for {provider.name} {name}: {reason}.", ""
     if "*" in name or "?" in name or "[" in name:
-        return (
-            "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'. "
-            f"Nothing matches {provider.name}:{name}.",
-            "",
-        )
+        known_way = "If this is expected, set the 'missing_probes' config variable to 'warn'."
+        return f"Probe has no valid attach points. {known_way} Nothing matches {provider.name}:{name}.", ""
     known = analysis.facts.candidates(provider.name)
     if provider.user_symbols:
         everything = (parsed.parts[0], *("*" for _ in parsed.parts[1:]))

@@ -49,6 +49,8 @@ def type_program(
         )
     expanded = expand_probes(program, analysis)
     diagnostics.items.extend(analysis.diagnostics.items)
+    if not diagnostics.failed and program.probes and not analysis.probe_names:
+        diagnostics.error(program.probes[0].span, "No probes to attach: none of them exists here")
     if diagnostics.failed:
         raise ProgramError(diagnostics)
     names = tuple(analysis.probe_names)
@@ -84,6 +86,7 @@ def _to_fixpoint(
     program: nodes.Program, expanded: tuple[ExpandedProbe, ...], analysis: Analysis
 ) -> tuple[tuple[ir.TypedProbe, ...], tuple[ir.TypedSubprogram, ...]]:
     """Types only grow, so this ends; the bound is there for a mistake of ours."""
+    limit = analysis.number("max_bpf_progs")
     for _ in range(MAX_ROUNDS):
         analysis.begin_round()
         probes: list[ir.TypedProbe] = []
@@ -91,6 +94,14 @@ def _to_fixpoint(
         for item in expanded:
             if item.places:
                 probes.extend(lower_probe(item, analysis, len(probes)))
+            if len(probes) > limit:
+                analysis.error(
+                    item.probe.span,
+                    f"Your program is trying to generate more than {limit} BPF programs, "
+                    f"which exceeds the current limit of {limit}",
+                    "You can increase the limit through the BPFTRACE_MAX_BPF_PROGS environment variable.",
+                )
+                return (), ()
         if not analysis.changed:
             return tuple(probes), subprograms
     raise AssertionError(f"types still change after {MAX_ROUNDS} rounds")
