@@ -80,7 +80,7 @@ class _Preprocessor:
             self.kept.append(blanked(line))
             self.position = piece.end()
         self._keep(len(self.text))
-        for condition in self.conditions:
+        for condition in self.conditions[-1:]:
             self.diagnostics.error(condition.span, "this condition is never closed", hint="end it with #endif")
         return Preprocessed("".join(self.kept), self.definitions)
 

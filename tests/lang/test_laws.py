@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -16,94 +18,58 @@ from tracelang.report import render_diagnostics
 from tracelang.source import Source
 from tracelang.visitor import without_spans
 
+MORE = int(os.environ.get("TRACEJOB_EXAMPLES", "40"))
+"""How many examples: few in the inner loop, TRACEJOB_EXAMPLES=2000 for a night."""
+
 pytestmark = pytest.mark.filterwarnings("ignore:Generating overly large repr")
 
 _WORDS = st.sampled_from(
     [
-        "begin",
-        "end",
-        "kprobe:f",
-        "{",
-        "}",
-        "(",
-        ")",
-        "[",
-        "]",
-        "/",
-        ",",
-        ";",
-        ":",
-        ".",
-        "..",
-        "->",
-        "=",
-        "==",
-        "+",
-        "++",
-        "--",
-        "-",
-        "*",
-        "&",
-        "&&",
-        "$x",
-        "$1",
-        "$#",
-        "@",
-        "@m",
-        "1",
-        "0x1f",
-        "5ms",
-        '"s"',
-        '"',
-        "/*",
-        "*/",
-        "//",
-        "\n\n",
-        "",
-        "",
-        "",
-        "if",
-        "else",
-        "while",
-        "for",
-        "unroll",
-        "let",
-        "macro",
-        "struct",
-        "union",
-        "enum",
-        "typedef",
-        "config",
-        "import",
-        "fn",
-        "sizeof",
-        "offsetof",
-        "typeof",
-        "comptime\n",
-        "",
-        "",
-        "",
-        "uint64",
-        "string[",
-        "#",
-        "#define",
-        "#if",
-        "#endif",
-        "#include",
-        "A",
-        "pid",
-        "printf",
-        "!",
-        "?",
-        "~",
-        "%",
-        "<",
-        "<<",
-        "9",
-        "\\",
-        "'",
-        "é",
-        "\x00",
+        *(
+            "begin",
+            "end",
+            "kprobe:f",
+            "{",
+            "}",
+            "(",
+            ")",
+            "[",
+            "]",
+            "/",
+            ",",
+            ";",
+            ":",
+            ".",
+            "..",
+            "->",
+            "=",
+            "==",
+            "+",
+        ),
+        *(
+            "++",
+            "--",
+            "-",
+            "*",
+            "&",
+            "&&",
+            "$x",
+            "$1",
+            "$#",
+            "@",
+            "@m",
+            "1",
+            "0x1f",
+            "5ms",
+            '"s"',
+            '"',
+            "/*",
+            "*/",
+            "//",
+        ),
+        *("\n", "if", "else", "while", "for", "unroll", "let", "macro", "struct", "union", "enum", "typedef", "config"),
+        *("import", "fn", "sizeof", "offsetof", "typeof", "comptime", "uint64", "string[", "#", "#define", "#if"),
+        *("#endif", "#include", "A", "pid", "printf", "!", "?", "~", "%", "<", "<<", "9", "\\", "'", "é", "\x00"),
     ]
 )
 
@@ -116,19 +82,19 @@ def _same(program: nodes.Program) -> None:
 
 
 @given(expressions)
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None, max_examples=MORE // 2)
 def test_printed_expressions_parse_to_the_same_tree(expression: nodes.Expression) -> None:
     _same(single_probe(expression))
 
 
 @given(programs)
-@settings(max_examples=40, deadline=None)
+@settings(deadline=None, max_examples=MORE // 4)
 def test_printed_programs_parse_to_the_same_tree(program: nodes.Program) -> None:
     _same(program)
 
 
 @given(st.text(max_size=60) | st.lists(_WORDS, max_size=25).map(" ".join))
-@settings(max_examples=500, deadline=None)
+@settings(deadline=None, max_examples=MORE * 2)
 @example("begin { \ud800 }")
 @example('begin { "\ud800" }')
 @example("#")
@@ -144,7 +110,7 @@ def test_any_text_gives_a_tree_or_diagnostics(text: str) -> None:
 
 
 @given(st.text(max_size=60) | st.lists(_WORDS, max_size=25).map(" ".join))
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None, max_examples=MORE * 2)
 def test_any_text_is_lexed_to_its_end(text: str) -> None:
     lexer = Lexer(text)
     offset = 0
@@ -154,14 +120,14 @@ def test_any_text_is_lexed_to_its_end(text: str) -> None:
 
 
 @given(st.text(max_size=60) | st.lists(_WORDS, max_size=25).map(" ".join))
-@settings(max_examples=300, deadline=None)
+@settings(deadline=None, max_examples=MORE * 2)
 def test_any_text_may_stand_for_a_header_or_a_probe(text: str) -> None:
     parse_header(text)
     parse_attach_points(text)
 
 
 @given(st.binary(max_size=60))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=MORE * 2)
 def test_any_bytes_give_a_tree_or_diagnostics(data: bytes) -> None:
     program, diagnostics = parse(data.decode("utf-8", "surrogateescape"))
     assert (program is None) == diagnostics.failed
@@ -169,7 +135,7 @@ def test_any_bytes_give_a_tree_or_diagnostics(data: bytes) -> None:
 
 def test_deep_nesting_is_a_diagnostic() -> None:
     for opening in ("(", "{", "!", "-", "@a[", "f(", "(uint8)", "if 1 {", "comptime ", "1 ? ", "1 + (", "typeof("):
-        program, diagnostics = parse("begin { $x = " + opening * 100_000)
+        program, diagnostics = parse("begin { $x = " + opening * 20_000)
         assert program is None
         assert len(diagnostics.items) == 1
 

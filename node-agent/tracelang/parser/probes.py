@@ -78,21 +78,18 @@ class ProbeParser(StatementParser):
 
     def _split(self, written: str, span: Span) -> tuple[str, ...]:
         """The parts between colons: quotes removed, `$1` replaced by the parameter's text."""
-        parts = [""]
+        parts: list[list[str]] = [[]]
         for piece in _PIECE.finditer(written):
             quoted, parameter, colon, other = piece.groups()
             if colon:
-                parts.append("")
+                parts.append([])
             elif parameter:
-                parts[-1] += self._parameter(parameter, span, piece.start())
+                parts[-1].append(self._parameter(parameter, span, piece.start()))
             elif quoted is not None:
-                try:
-                    parts[-1] += string_value(quoted)
-                except LiteralProblem:
-                    parts[-1] += quoted  # a pattern with backslashes of its own
+                parts[-1].append(_unquoted(quoted))
             else:
-                parts[-1] += other
-        return tuple(parts)
+                parts[-1].append(other)
+        return tuple("".join(part) for part in parts)
 
     def _parameter(self, digits: str, span: Span, offset: int) -> str:
         number = int(digits) if len(digits) < 10 else 0
@@ -115,3 +112,10 @@ class ProbeParser(StatementParser):
             self.fail("'=' assigns; it can't stand in a predicate", self.here(), hint="compare with '=='")
         self.expect("/", "at the end of the predicate", hint="a predicate stands between two slashes")
         return expression
+
+
+def _unquoted(quoted: str) -> str:
+    try:
+        return string_value(quoted)
+    except LiteralProblem:
+        return quoted  # a pattern with backslashes of its own

@@ -11,6 +11,9 @@ from tracelang.parser.c_definitions import CParser
 from tracelang.parser.cursor import SyntaxProblem
 from tracelang.source import Span
 
+MAXIMUM_MISTAKES = 20
+"""Nobody reads more."""
+
 
 @dataclass(slots=True)
 class _Items:
@@ -44,7 +47,7 @@ class ProgramParser(CParser):
                 self._parse_item()
             except SyntaxProblem as problem:
                 self._report(problem)
-                if not self._recover(start, problem.span):
+                if len(self.diagnostics.items) >= MAXIMUM_MISTAKES or not self._recover(start, problem.span):
                     break
         items = self.items
         return nodes.Program(
