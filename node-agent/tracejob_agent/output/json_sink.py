@@ -59,6 +59,9 @@ class JsonSink:
     def event(self, event: EventSpec, record: Buffer) -> None:
         self._actions[event.id](record)
 
+    def batch(self, event: EventSpec, *, offset: int, stride: int) -> None:
+        """Each record is a line of its own."""
+
     def print_map(self, event: EventSpec, record: Buffer, entries: list[RawEntry]) -> None:
         top, divisor = print_arguments(event)
         self._line(self._maps[event.map].json(entries, top=top, divisor=divisor))
@@ -111,6 +114,8 @@ class JsonSink:
         text, kind = event_formatter(event, self._names), event.kind.value
         if event.kind is EventKind.WARNF and not self._options.warnings:
             return lambda record: None
+        if event.kind is EventKind.DEBUGF:  # not part of the stream
+            return lambda record: (self._notices.write(f"DEBUG: {text(record)}\n"), None)[1]
 
         def show(record: Buffer) -> None:
             self.errors += event.kind is EventKind.ERRORF

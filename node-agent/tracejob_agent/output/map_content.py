@@ -39,8 +39,10 @@ class Entry:
 class MapReader:
     """Decodes the entries of one map; made once, used at each print."""
 
-    def __init__(self, user: UserMap, names: Names) -> None:
+    def __init__(self, user: UserMap, names: Names, *, hide_zero: bool = False) -> None:
+        """hide_zero: an entry of zero bytes stands for none: the map is an array, whose one entry is always there."""
         self.user = user
+        self._hide_zero = hide_zero
         self._read_key: Decoder | None = decoder(user.key, names.layouts) if user.key else None
         self._aggregate = user.value if isinstance(user.value, AggregateType) else None
         self._read_value = decoder(user.value, names.layouts)
@@ -49,6 +51,8 @@ class MapReader:
         """In printing order."""
         found = []
         for key, copies in raw:
+            if self._hide_zero and not any(any(bytes(copy)) for copy in copies):
+                continue
             value = self._value(copies)
             if value is None:
                 continue

@@ -25,12 +25,12 @@ _JSON_KINDS = {
 
 
 class MapFormat:
-    """One map of the program; made once, used for each print of it."""
+    """One map of the program; made once, used for each print of it. hide_zero: see `MapReader`."""
 
-    def __init__(self, user: UserMap, names: Names) -> None:
+    def __init__(self, user: UserMap, names: Names, *, hide_zero: bool = False) -> None:
         self._user = user
         self._names = names
-        self._reader = MapReader(user, names)
+        self._reader = MapReader(user, names, hide_zero=hide_zero)
         self._aggregate = user.value if isinstance(user.value, AggregateType) else None
         self._label = f"@{user.name}"
 
@@ -71,7 +71,7 @@ class MapFormat:
             return self._plain(text_writer(self._user.value, self._names), value, divisor)
         match aggregate.kind:
             case Aggregation.HIST | Aggregation.LHIST:
-                return histogram_text(histogram_rows(aggregate, value), divisor=divisor)
+                return histogram_text(histogram_rows(aggregate, value), divisor=_of_rows(aggregate, divisor))
             case Aggregation.TSERIES:
                 return time_series_text(value, self._names)
             case Aggregation.STATS:
@@ -85,7 +85,7 @@ class MapFormat:
             return self._plain(json_writer(self._user.value, self._names), value, divisor)
         match aggregate.kind:
             case Aggregation.HIST | Aggregation.LHIST:
-                return histogram_json(histogram_rows(aggregate, value), divisor=divisor)
+                return histogram_json(histogram_rows(aggregate, value), divisor=_of_rows(aggregate, divisor))
             case Aggregation.TSERIES:
                 return time_series_json(value, self._names)
             case Aggregation.STATS:
@@ -105,6 +105,11 @@ def key_writer(key: Type | None, names: Names, *, compact: bool = False) -> Call
         writers = tuple(text_writer(item, names, compact=compact) for item in key.elements)
         return lambda value: comma.join([write(item) for write, item in zip(writers, value, strict=True)])
     return text_writer(key, names, compact=compact) if key is not None else lambda value: ""
+
+
+def _of_rows(aggregate: AggregateType, divisor: int) -> int:
+    """print()'s div applies to hist(); upstream leaves lhist() as it is."""
+    return divisor if aggregate.kind is Aggregation.HIST else 1
 
 
 def _number(value: Any) -> int:

@@ -25,12 +25,55 @@ _CODES = {8: "b", 16: "h", 32: "i", 64: "q"}
 
 Convert = Callable[[Any], object]  # Any: what the field's struct code unpacks to
 Formatter = Callable[[Buffer], str]
+BatchFormatter = Callable[[Buffer], str]
 
 
 def compile_format(template: str, fields: tuple[EventField, ...], names: Names) -> Formatter:
     """The function that makes the text of one record."""
+    return _assemble(*_parse(template, fields, names))
+
+
+def compile_batch(
+    template: str, fields: tuple[EventField, ...], names: Names, *, offset: int, stride: int
+) -> BatchFormatter | None:
+    """The function that makes the text of many records, `stride` bytes apart, each `offset` bytes into its stride.
+
+    None where a record has to be looked at by itself.
+    """
+    shown, readers = _parse(template, fields, names)
+    layout = _layout([(code, at + offset, size, convert) for code, at, size, convert in readers], stride)
+    if layout is None:
+        return None
+    unpack = struct.Struct(layout).iter_unpack
+    conversions = tuple(convert for *_, convert in readers)
+    if not any(conversions):
+        return lambda records: "".join([shown % values for values in unpack(records)])
+
+    def write(records: Buffer) -> str:
+        return "".join(
+            [
+                shown
+                % tuple(
+                    [
+                        value if convert is None else convert(value)
+                        for convert, value in zip(conversions, values, strict=True)
+                    ]
+                )
+                for values in unpack(records)
+            ]
+        )
+
+    return write
+
+
+Reader = tuple[str, int, int, Convert | None]
+"""A field: struct code, offset, size, conversion."""
+
+
+def _parse(template: str, fields: tuple[EventField, ...], names: Names) -> tuple[str, list[Reader]]:
+    """Python's format for C's, and how its values are read."""
     pieces: list[str] = []
-    readers: list[tuple[str, int, int, Convert | None]] = []  # struct code, offset, size, conversion
+    readers: list[Reader] = []
     rest = list(fields)
     position = 0
     for match in _CONVERSION.finditer(template):
@@ -46,10 +89,10 @@ def compile_format(template: str, fields: tuple[EventField, ...], names: Names) 
             pieces.append(specifier)
             readers.append(reader)
     pieces.append(template[position:].replace("%", "%%"))
-    return _assemble("".join(pieces), readers)
+    return "".join(pieces), readers
 
 
-def _assemble(template: str, readers: list[tuple[str, int, int, Convert | None]]) -> Formatter:
+def _assemble(template: str, readers: list[Reader]) -> Formatter:
     if not readers:
         text = template % ()
         return lambda record: text
@@ -67,15 +110,25 @@ def _assemble(template: str, readers: list[tuple[str, int, int, Convert | None]]
     return write
 
 
-def _record_reader(readers: list[tuple[str, int, int, Convert | None]]) -> Callable[[Buffer], tuple[Any, ...]]:
-    layout, end = ["<"], 0
-    for code, offset, size, _ in readers:
-        if offset < end:  # the fields aren't in the record's order: read them one by one
-            parts = [(struct.Struct(f"<{code}").unpack_from, offset) for code, offset, _, _ in readers]
-            return lambda record: tuple(unpack(record, offset)[0] for unpack, offset in parts)
-        layout.append(f"{offset - end}x{code}")
-        end = offset + size
-    return struct.Struct("".join(layout)).unpack_from
+def _record_reader(readers: list[Reader]) -> Callable[[Buffer], tuple[Any, ...]]:
+    layout = _layout(readers)
+    if layout is None:
+        parts = [(struct.Struct(f"<{code}").unpack_from, offset) for code, offset, _, _ in readers]
+        return lambda record: tuple(unpack(record, offset)[0] for unpack, offset in parts)
+    return struct.Struct(layout).unpack_from
+
+
+def _layout(readers: list[Reader], size: int = 0) -> str | None:
+    """The struct module's format for all fields, `size` bytes in all; None: they aren't in the record's order."""
+    parts, end = ["<"], 0
+    for code, offset, length, _ in readers:
+        if offset < end:
+            return None
+        parts.append(f"{offset - end}x{code}")
+        end = offset + length
+    if size:
+        parts.append(f"{size - end}x")
+    return "".join(parts)
 
 
 def _compile_conversion(

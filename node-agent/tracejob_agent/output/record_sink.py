@@ -87,6 +87,9 @@ class RecordSink:
     def event(self, event: EventSpec, record: Buffer) -> None:
         self._actions[event.id](record)
 
+    def batch(self, event: EventSpec, *, offset: int, stride: int) -> None:
+        """Each record is a line of its own."""
+
     def print_map(self, event: EventSpec, record: Buffer, entries: list[RawEntry]) -> None:
         top, divisor = print_arguments(event)
         snapshot = self._maps[event.map].snapshot(entries, most=top or _MOST_ENTRIES)

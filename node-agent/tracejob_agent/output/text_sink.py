@@ -16,6 +16,7 @@ from tracejob_agent.output.events import (
 )
 from tracejob_agent.output.map_format import MapFormat
 from tracejob_agent.output.names import Names
+from tracejob_agent.output.printf import compile_batch
 from tracejob_agent.output.show import text_writer
 from tracejob_agent.output.sink_base import NOTIFICATION, SinkOptions, map_formats, names_of, print_arguments
 from tracejob_agent.sink import AttachReport, Finish, Losses, RawEntry, SessionView
@@ -55,6 +56,15 @@ class TextSink:
 
     def event(self, event: EventSpec, record: Buffer) -> None:
         self._actions[event.id](record)
+
+    def batch(self, event: EventSpec, *, offset: int, stride: int) -> Action | None:
+        if event.kind is not EventKind.PRINTF:
+            return None
+        text = compile_batch(event.text, event.fields, self._names, offset=offset, stride=stride)
+        if text is None:
+            return None
+        write = self._out.write
+        return lambda records: (write(text(records)), None)[1]
 
     def print_map(self, event: EventSpec, record: Buffer, entries: list[RawEntry]) -> None:
         top, divisor = print_arguments(event)
@@ -100,7 +110,7 @@ class TextSink:
             case EventKind.SYSTEM | EventKind.CAT:
                 perform = run_command if event.kind is EventKind.SYSTEM else read_file
                 argument = event_formatter(event, names)
-                return lambda record: self._show(perform, argument(record))
+                return lambda record: self._show(event, perform, argument(record))
             case EventKind.RUNTIME_ERROR:
                 return lambda record: self._notice(
                     f"{self._place(event)}: WARNING: {runtime_error_text(event, record, names)}"
@@ -123,7 +133,7 @@ class TextSink:
     def _place(self, event: EventSpec) -> str:
         return f"{self._options.program}:{event.line}:{event.column}"
 
-    def _show(self, perform: Callable[[str], str | Failure], argument: str) -> None:
+    def _show(self, event: EventSpec, perform: Callable[[str], str | Failure], argument: str) -> None:
         if self._options.cancelled():
             return
         result = perform(argument)
@@ -131,6 +141,8 @@ class TextSink:
             self._notice(f"ERROR: {result.message}")
         else:
             self._out.write(result)
+            if event.kind is EventKind.SYSTEM:
+                self._out.write("\n")
 
     def _notice(self, text: str) -> None:
         self._out.flush()

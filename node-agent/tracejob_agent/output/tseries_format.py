@@ -33,12 +33,17 @@ def time_series_text(series: TimeSeries, names: Names) -> str:
 def time_series_json(series: TimeSeries, names: Names) -> str:
     points = []
     for epoch, value in series.points:
-        start = names.wall_clock("boot", epoch * series.interval)
+        start = _start(epoch, series, names)
         shown = f"{format_time('%Y-%m-%d %H:%M:%S', start)}.{start % 1_000_000_000:09d}"
         points.append(f'{{"interval_start":{json_text(shown)},"value":{value}}}')
     return f"[{','.join(points)}]"
 
 
 def _stamps(series: TimeSeries, names: Names) -> tuple[str, list[str]]:
-    starts = [names.wall_clock("boot", epoch * series.interval) for epoch, _ in series.points]
+    starts = [_start(epoch, series, names) for epoch, _ in series.points]
     return "hh:mm:ss.ns", [f"{format_time('%H:%M:%S', start)}.{start % 1_000_000_000:09d}" for start in starts]
+
+
+def _start(epoch: int, series: TimeSeries, names: Names) -> int:
+    """An interval's start by the calendar; intervals count from boot, so that it is shown at a round place before."""
+    return names.wall_clock("boot", epoch * series.interval) // series.interval * series.interval
