@@ -21,7 +21,7 @@ from typing import Protocol
 from tracejob_agent.accounting import CostSampler
 from tracejob_agent.bpf.loader import BtfIds, LoadedPlan, LoadedProgram, load, test_run
 from tracejob_agent.bpf.maps import BpfMap
-from tracejob_agent.bpf.ring_buffer import RingBuffer
+from tracejob_agent.bpf.ring_buffer import HEADER, BatchHandler, RingBuffer, stride_of
 from tracejob_agent.probes.attach import AttachedProbes, attach_types
 from tracejob_agent.probes.environment import Environment
 from tracejob_agent.probes.iterator import walk
@@ -34,6 +34,7 @@ _IDLE_AFTER = 1.0
 _CONTROL_SECONDS = 0.02
 _LOSSES_SECONDS = 1.0
 _BATCH = 65536
+_SESSION_ACTIONS = (EventKind.EXIT, EventKind.CLEAR_MAP, EventKind.ZERO_MAP, EventKind.PRINT_MAP)
 _NO_ARGUMENTS = bytes(8 * 12)
 _NEVER = float("inf")
 
@@ -99,6 +100,7 @@ class Session:
         self._btf = btf
         self._actions = {event.id: self._action(event) for event in plan.events}
         self._exit_code: int | None = None  # set by exit()
+        self._batches: dict[int, BatchHandler] = {}
         self._is_draining = False
         self._signals: list[str] = []
         self._last_losses = Losses()
@@ -132,6 +134,7 @@ class Session:
             watch.lap("load")
             with AttachedProbes() as probes, open_ring(loaded) as ring:
                 self._sink.started(self)
+                self._batches = self._batch_actions()
                 self._watch_signals()
                 self._sampler = CostSampler(loaded)
                 try:
@@ -223,12 +226,14 @@ class Session:
     # --- events -----------------------------------------------------------------------------------------------
 
     def _consume(self, ring: RingBuffer | None) -> int:
-        return ring.consume(self._handle, limit=_BATCH) if ring and self._exit_code is None else 0
+        return (
+            ring.consume(self._handle, limit=_BATCH, batches=self._batches) if ring and self._exit_code is None else 0
+        )
 
     def _drain(self, ring: RingBuffer | None) -> None:
         """Everything that is there; an exit() among it ends nothing any more."""
         self._is_draining = True
-        while ring and ring.consume(self._handle):
+        while ring and ring.consume(self._handle, batches=self._batches):
             pass
         self._is_draining = False
         self._sink.tick()
@@ -250,6 +255,21 @@ class Session:
                 return lambda record: self._sink.print_map(event, record, self.read_map(event.map))
             case _:
                 return partial(self._sink.event, event)
+
+    def _batch_actions(self) -> dict[int, BatchHandler]:
+        """Of the events that the sink takes in bulk."""
+        found: dict[int, BatchHandler] = {}
+        for event in self.plan.events:
+            if event.kind in _SESSION_ACTIONS:
+                continue
+            action = self._sink.batch(event, offset=HEADER, stride=stride_of(event.size))
+            if action is not None:
+                found[event.id] = partial(self._handle_batch, action)
+        return found
+
+    def _handle_batch(self, action: BatchHandler, records: memoryview) -> None:
+        if self._exit_code is None or self._is_draining:
+            action(records)
 
     def _note_exit(self, event: EventSpec, record: memoryview) -> None:
         if self._exit_code is None:

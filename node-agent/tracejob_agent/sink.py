@@ -7,6 +7,7 @@ A session reads maps and counts losses; what a value means and how it is shown i
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
@@ -114,6 +115,12 @@ class Sink(Protocol):
 
     def event(self, event: EventSpec, record: memoryview) -> None:
         """Of all kinds but map actions and exit. The record is valid only during the call; the id is at 0."""
+
+    def batch(self, event: EventSpec, *, offset: int, stride: int) -> Callable[[memoryview], None] | None:
+        """What to do with many records of an event at once: `stride` bytes apart, each `offset` bytes into its stride.
+
+        Asked once, after started(). None: event() for each.
+        """
 
     def print_map(self, event: EventSpec, record: memoryview, entries: list[RawEntry]) -> None:
         """print(@m): the map of `event.map` as it is now."""

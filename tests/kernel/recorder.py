@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tracejob_agent.sink import AttachReport, Finish, Losses, RawEntry, SessionView
@@ -17,6 +18,8 @@ class Recorder:
     printed: list[list[RawEntry]] = field(default_factory=list)
     reports: list[AttachReport] = field(default_factory=list)
     finish: Finish | None = None
+    takes_batches: bool = False
+    batches: list[int] = field(default_factory=list)
 
     def started(self, session: SessionView) -> None:
         self.calls.append("started")
@@ -28,6 +31,17 @@ class Recorder:
     def event(self, event: EventSpec, record: memoryview) -> None:
         self.calls.append("event")
         self.events.append((event.id, bytes(record)))
+
+    def batch(self, event: EventSpec, *, offset: int, stride: int) -> Callable[[memoryview], None] | None:
+        if not self.takes_batches:
+            return None
+
+        def take(records: memoryview) -> None:
+            self.batches.append(len(records) // stride)
+            for start in range(0, len(records), stride):
+                self.events.append((event.id, bytes(records[start + offset : start + stride])))
+
+        return take
 
     def print_map(self, event: EventSpec, record: memoryview, entries: list[RawEntry]) -> None:
         self.calls.append("print_map")

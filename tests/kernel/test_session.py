@@ -111,10 +111,8 @@ def test_what_does_not_fit_is_counted_and_nothing_else_is_missing(functions: dic
 
 
 def test_many_events_at_once_are_the_same_as_one_by_one(functions: dict[str, bytes]) -> None:
-    """Two events take turns, then one comes in a row; a program without exit() may take batches."""
     recorder = Recorder(takes_batches=True)
-    without_exit = dataclasses.replace(session_plan(BEGIN, CALL, END), events=EVENTS[:1])
-    finish = Session(without_exit, functions, sink=recorder, controller=Caller(2000)).run()
+    finish = Session(session_plan(BEGIN, CALL, END), functions, sink=recorder, controller=Caller(2000)).run()
     assert numbers(recorder) == [1] + [50] * 2000 + [99]
     assert max(recorder.batches) > 100
     assert finish.losses.total() == 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 
 from tracejob_agent.bpf.maps import BpfMap
@@ -17,12 +17,21 @@ from tracejob_agent.bpf.maps import BpfMap
 BUSY = 1 << 31
 DISCARD = 1 << 30
 HEADER = 8
+_RUN = 4096
 _PAGE = mmap.PAGESIZE
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 
 Handler = Callable[[int, memoryview], None]
 """Takes an event's id and its record (valid only during the call)."""
+
+BatchHandler = Callable[[memoryview], None]
+"""Takes records of one event that follow one another, headers included: each HEADER bytes into its stride."""
+
+
+def stride_of(size: int) -> int:
+    """From one record of `size` bytes to the next."""
+    return (size + HEADER + 7) & ~7
 
 
 class RingBuffer:
@@ -64,8 +73,11 @@ class RingBuffer:
                 ids.append(_U64.unpack_from(self._data, start + HEADER)[0])
         return ids
 
-    def consume(self, handle: Handler, *, limit: int = 65536) -> int:
-        """Hands on what is there, at most `limit` records; how many there were. Frees their room in the end."""
+    def consume(self, handle: Handler, *, limit: int = 65536, batches: Mapping[int, BatchHandler] | None = None) -> int:
+        """Hands on what is there, about `limit` records; how many there were. Frees their room in the end.
+
+        batches: for events whose records all have one size, what to do with many at once.
+        """
         data, mask = self._data, self._mask
         position = self._position
         produced: int = _U64.unpack_from(self._positions, 0)[0]
@@ -79,15 +91,40 @@ class RingBuffer:
                     break  # reserved, not yet submitted: what follows waits for it
                 body = start + HEADER
                 size = length & ~(BUSY | DISCARD)
-                position += (size + HEADER + 7) & ~7
-                if not length & DISCARD:
-                    count += 1
-                    handle(unpack_id(data, body)[0], data[body : body + size])
+                before = position
+                position += stride_of(size)
+                if length & DISCARD:
+                    continue
+                event: int = unpack_id(data, body)[0]
+                if batches and event in batches:
+                    stride = position - before
+                    run = self._run(start, min(produced - before, mask + 1) // stride, length=length, event=event)
+                    if run > 1:
+                        position = before + run * stride
+                        count += run
+                        batches[event](data[start : start + run * stride])
+                        continue
+                count += 1
+                handle(event, data[body : body + size])
         finally:
             # Also when the handler raises: its record counts as taken.
             self._position = position
             _U64.pack_into(self._consumer, 0, position)
         return count
+
+    def _run(self, start: int, most: int, *, length: int, event: int) -> int:
+        """How many records from `start` on have this length and event; looked at by columns, not one by one."""
+        step = stride_of(length) // 4
+        if most < 2:
+            return most
+        words = self._data[start : start + min(most, _RUN) * step * 4].cast("I")
+        if words[step] != length or words[step + 2] != event:
+            return 1
+        lengths, events = words[::step].tolist(), words[2::step].tolist()
+        if lengths.count(length) == len(lengths) and events.count(event) == len(events):
+            return len(lengths)
+        same = zip(lengths, events, strict=True)
+        return next(index for index, pair in enumerate(same) if pair != (length, event))
 
     def close(self) -> None:
         self._data.release()
