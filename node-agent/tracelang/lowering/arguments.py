@@ -102,6 +102,12 @@ def no_args(body: Body, span: Span) -> ir.Expr:
     )
 
 
+def is_argument(name: str) -> bool:
+    """argN and sargN."""
+    digits = name.removeprefix("s").removeprefix("arg")
+    return digits.isdigit() and name.endswith(f"arg{digits}")
+
+
 def positional_argument(body: Body, index: int, span: Span) -> ir.Expr:
     """argN."""
     provider = body.provider

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tracelang import ir, nodes
 from tracelang.lowering.access import layout_of
+from tracelang.lowering.arguments import is_argument
 from tracelang.lowering.body import Body, missing
 from tracelang.lowering.convert import constant_number, convert, integer, place_space
 from tracelang.source import Span
@@ -54,6 +55,13 @@ def _user_type(body: Body, written: nodes.TypeName) -> Type | None:
     return type_
 
 
+def is_value(name: str) -> bool:
+    """Whether a bare name is a builtin: it comes before a type of the kernel that is called so."""
+    from tracelang.builtins import BUILTINS
+
+    return name in BUILTINS or is_argument(name)
+
+
 def type_of(body: Body, node: nodes.Expression) -> Type:
     """`typeof(node)`: nothing of it runs. Of a map without brackets that has keys: the key's type."""
     if isinstance(node, nodes.TypeExpression):
@@ -62,7 +70,7 @@ def type_of(body: Body, node: nodes.Expression) -> Type:
         symbol = body.analysis.map(node.name)
         if symbol.keyed and symbol.key is not None:
             return harden(symbol.key)
-    if isinstance(node, nodes.Identifier):
+    if isinstance(node, nodes.Identifier) and not is_value(node.name):
         named = body.analysis.types.named(node.name)
         if named is not None and body.analysis.types.constant(node.name) is None:
             return named

@@ -6,6 +6,7 @@ import re
 
 from tracelang import ir, nodes
 from tracelang.builtins import BUILTINS
+from tracelang.functions.table import Function
 from tracelang.lowering.arguments import positional_argument, stack_argument
 from tracelang.lowering.body import Body
 from tracelang.suggest import did_you_mean
@@ -29,7 +30,17 @@ def lower_identifier(body: Body, node: nodes.Identifier) -> ir.Expr:
     if constant is not None:
         value, enum = constant
         return ir.Constant(node.span, enum, value)
+    function = find_function(name)
+    if function is not None and function.least == 0:
+        return function.lower(body, nodes.Call(node.span, name, ()))
     return unknown_identifier(body, node)
+
+
+def find_function(name: str) -> Function | None:
+    """A function that may be written without brackets when it takes no arguments."""
+    from tracelang.functions import FUNCTIONS
+
+    return FUNCTIONS.get(name)
 
 
 def unknown_identifier(body: Body, node: nodes.Identifier) -> ir.Expr:
