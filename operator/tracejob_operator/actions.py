@@ -57,6 +57,7 @@ class Actor:
                     entry.cut_short = True
                 case RemoveAgent(node=node, reason=reason, message=message):
                     await self._api.delete(self._path(job, node), grace_seconds=0)
+                    agents[node].removed = True
                     agents[node].ended = Verdict(AgentState.FAILED, reason, message)
                 case _:
                     assert_never(action)

@@ -16,7 +16,10 @@ from tracejob_operator.picture import Agent
 
 @dataclass(slots=True)
 class AgentEntry:
-    """request: what the pod was asked last. ended: the verdict once it is final. follower: the task reading its log."""
+    """request: what the pod was asked last. removed: its pod was deleted, the watch may not show it yet.
+
+    ended: the verdict once it is final. follower: the task that reads its log.
+    """
 
     request: AgentRequest
     created: datetime
@@ -26,6 +29,7 @@ class AgentEntry:
     attached: datetime | None = None
     stop_sent: datetime | None = None
     cut_short: bool = False
+    removed: bool = False
     ended: Verdict | None = None
     follower: asyncio.Task[None] | None = None
 
@@ -56,7 +60,7 @@ class AgentEntry:
             log=self.log,
             created=self.created,
             attached=self.attached,
-            exists=self.pod is not None,
+            exists=self.pod is not None and not self.removed,
             stop_sent=self.stop_sent,
             cut_short=self.cut_short,
         )

@@ -103,16 +103,16 @@ class Controller:
     async def _step(self) -> bool:
         """Once around; true when the job has finished."""
         self._wake.clear()
+        for action in decide(self._picture()):
+            self._problem = await self._actor.act(action, job=self.job, agents=self._agents) or self._problem
         picture = self._picture()
-        if not picture.finished():
-            for action in decide(picture):
-                self._problem = await self._actor.act(action, job=self.job, agents=self._agents) or self._problem
-            picture = self._picture()
-        return await self._reporter.report(picture)
+        return await self._reporter.report(picture) and not decide(picture)
 
     async def _pause(self) -> None:
         try:
-            await asyncio.wait_for(self._wake.wait(), timeout=_TICK_SECONDS)
+            # Not wait_for: in 3.11 it loses a cancellation that comes together with what it waits for.
+            async with asyncio.timeout(_TICK_SECONDS):
+                await self._wake.wait()
         except TimeoutError:
             return
         # Several events usually come together.

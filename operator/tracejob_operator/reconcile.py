@@ -57,8 +57,10 @@ Action = CreateAgent | UpdateAgent | CutShort | RemoveAgent
 
 def decide(picture: Picture) -> list[Action]:
     """The actions that bring the job on, in the order of nodes."""
-    if picture.finished() or picture.targets is None:
+    if picture.targets is None:
         return []
+    if picture.finished():
+        return [action for node, agent in sorted(picture.agents.items()) for action in _for_ended(node, agent)]
     stopping = picture.job.spec.stop or picture.problem is not None
     actions: list[Action] = []
     for node, agent in sorted(picture.agents.items()):
@@ -101,12 +103,8 @@ def wanted_pods(job: Job, pods: tuple[PodTarget, ...], *, known: frozenset[str])
 
 
 def _for_agent(picture: Picture, node: str, agent: Agent, *, stopping: bool) -> Iterator[Action]:
-    state = agent.verdict.state
-    if state.ended:
-        never_ran = agent.log.attached is None and agent.log.result is None and not agent.log.ended
-        if state is AgentState.FAILED and agent.exists and never_ran:
-            # Its image can't be had, or it wasn't attached in time. Its place on the node isn't kept for that.
-            yield RemoveAgent(node, agent.verdict.reason, agent.verdict.message)
+    if agent.verdict.state.ended:
+        yield from _for_ended(node, agent)
         return
     pods = (picture.targets or {}).get(node)
     gone = pods is None and not agent.request.host and not picture.job.follows_new_pods
@@ -114,6 +112,13 @@ def _for_agent(picture: Picture, node: str, agent: Agent, *, stopping: bool) -> 
         yield from _stop(picture, node, agent)
     elif pods is not None and pods != agent.request.targets:
         yield UpdateAgent(node, msgspec.structs.replace(agent.request, targets=pods))
+
+
+def _for_ended(node: str, agent: Agent) -> Iterator[Action]:
+    """One whose image can't be had, or that wasn't attached in time: its place on the node isn't kept for that."""
+    never_ran = agent.log.attached is None and agent.log.result is None and not agent.log.ended
+    if agent.verdict.state is AgentState.FAILED and agent.exists and never_ran:
+        yield RemoveAgent(node, agent.verdict.reason, agent.verdict.message)
 
 
 def _stop(picture: Picture, node: str, agent: Agent) -> Iterator[Action]:
