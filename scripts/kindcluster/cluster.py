@@ -17,9 +17,10 @@ from kindcluster import docker_host, go_tools, node_image
 from kindcluster.docker_host import docker
 from kindcluster.steps import CACHE, HERE, StepFailed, digest, run, say, step
 
-NAME: Final = "tracejob-e2e"
-KUBECONFIG: Final = CACHE / "kubeconfig"
-_BUILT_FROM: Final = CACHE / "cluster.inputs"
+# Another name is another cluster beside the first, for somebody who works in two checkouts.
+NAME: Final = os.environ.get("TRACEJOB_CLUSTER", "tracejob-e2e")
+KUBECONFIG: Final = CACHE / f"{NAME}.kubeconfig"
+_BUILT_FROM: Final = CACHE / f"{NAME}.inputs"
 _PROGRAMS: Final = ("kubectl", "etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubeadm")
 _CONFIG: Final = HERE / "kind-config.yaml"
 
