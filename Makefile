@@ -50,6 +50,10 @@ check: venv ## ruff, mypy, import-linter
 	cd scripts && ../$(BIN)/mypy --config-file ../pyproject.toml -p kindcluster
 	$(BIN)/lint-imports
 
+.PHONY: generate
+generate: venv ## Write the CRDs in crds/ from the types in crds/tracejob_api
+	PYTHONPATH=crds $(BIN)/python -m tracejob_api.schema crds
+
 .PHONY: test-unit
 test-unit: venv ## Tests that need neither root nor a cluster
 	$(call stage,unit tests)
