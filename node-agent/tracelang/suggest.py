@@ -21,7 +21,7 @@ def closest(name: str, known: Iterable[str]) -> str:
     return matches[0] if matches else ""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], prefix: str = "") -> str:
     """A hint for a diagnostic, "" when there is nothing to suggest."""
     best = closest(name, known)
-    return f"did you mean {best!r}?" if best else ""
+    return f"did you mean {prefix + best!r}?" if best else ""

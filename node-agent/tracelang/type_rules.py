@@ -52,7 +52,7 @@ CASTABLE = frozenset({Aggregation.COUNT, Aggregation.SUM, Aggregation.MIN, Aggre
 def literal_type(value: int) -> IntType:
     """The smallest signed type that holds `value` (uint64 above 2**63 - 1)."""
     if value > 0x7FFF_FFFF_FFFF_FFFF:
-        return U64
+        return LiteralType(bits=64, signed=False)
     for bits in (8, 16, 32, 64):
         if -(1 << (bits - 1)) <= value < 1 << (bits - 1):
             return LiteralType(bits=bits, signed=True, negative=value < 0)
@@ -62,8 +62,8 @@ def literal_type(value: int) -> IntType:
 def harden(type_: Type) -> Type:
     """The type without the softness of literals: what is stored and generated."""
     match type_:
-        case LiteralType(bits=bits):
-            return IntType(bits, signed=True)
+        case LiteralType(bits=bits, signed=signed):
+            return IntType(bits, signed)
         case TupleType(elements=elements):
             return TupleType(tuple(harden(element) for element in elements))
         case RecordType(fields=fields):
@@ -116,7 +116,7 @@ def promote_integers(left: IntType, right: IntType) -> IntType:
     bits = max(left.bits, right.bits)
     match left, right:
         case LiteralType(negative=a), LiteralType(negative=b):
-            return LiteralType(bits, signed=True, negative=a or b)
+            return LiteralType(bits, signed=(left.signed and right.signed) or a or b, negative=a or b)
         case (LiteralType(negative=False), other) | (other, LiteralType(negative=False)) if not other.signed:
             return IntType(bits, signed=False)
     if left.signed == right.signed:

@@ -162,5 +162,5 @@ class Body:
         return len(self.locals) - 1
 
     def unknown_variable(self, name: str, span: Span) -> ir.Expr:
-        hint = did_you_mean(name, self.variable_names())
+        hint = did_you_mean(name, self.variable_names(), "$")
         return self.error(span, f"Undefined or undeclared variable: ${name}", hint)

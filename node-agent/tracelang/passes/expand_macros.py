@@ -10,7 +10,7 @@ calls a macro without parameters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from msgspec.structs import replace
 
@@ -120,6 +120,9 @@ class _Expander:
         fitting = [macro for macro in candidates if not _misfits(macro, call.arguments)]
         if fitting and len(fitting[0].parameters) == len(call.arguments):
             return max(fitting, key=lambda macro: sum(kind is not Kind.EXPRESSION for kind in _kinds(macro)))
+        loosely = [macro for macro in candidates if _fits_loosely(macro, call.arguments)]
+        if loosely:
+            return loosely[0]
         closest = min(candidates, key=lambda macro: abs(len(macro.parameters) - len(call.arguments)))
         self._report_misfit(call, closest)
         return None
@@ -146,20 +149,23 @@ class _Expander:
         values: dict[str, nodes.Expression] = {}
         variables: dict[str, str] = {}
         maps: dict[str, str] = {}
+        read_only: dict[str, nodes.Expression] = {}
         for parameter, argument in zip(macro.parameters, arguments, strict=True):
             match parameter.kind, argument:
                 case Kind.VARIABLE, nodes.Variable(name=name):
                     variables[parameter.name] = name
                 case Kind.MAP, nodes.Map(name=name):
                     maps[parameter.name] = name
+                case Kind.VARIABLE, _:
+                    read_only[parameter.name] = argument
                 case _:
                     values[parameter.name] = _as_value(argument)
-        self._name_own_variables(macro, variables)
+        self._name_own_variables(macro, variables, given=variables.keys() | read_only.keys())
 
         def change(item: nodes.Node) -> nodes.Node:
             match item:
                 case nodes.Variable(name=name):
-                    return replace(item, name=variables[name])
+                    return read_only[name] if name in read_only else replace(item, name=variables[name])
                 case nodes.Map(name=name):
                     return replace(item, name=maps.get(name, name))
                 case nodes.Identifier(name=name):
@@ -170,8 +176,8 @@ class _Expander:
         # Bottom-up, so that what is put in for a name isn't changed again.
         return rewrite(macro.body, change)
 
-    def _name_own_variables(self, macro: nodes.Macro, variables: dict[str, str]) -> None:
-        own = sorted({item.name for item in walk(macro.body) if isinstance(item, nodes.Variable)} - variables.keys())
+    def _name_own_variables(self, macro: nodes.Macro, variables: dict[str, str], given: Set[str]) -> None:
+        own = sorted({item.name for item in walk(macro.body) if isinstance(item, nodes.Variable)} - given)
         if not own:
             return
         while True:
@@ -212,6 +218,34 @@ def _misfits(macro: nodes.Macro, arguments: tuple[nodes.Expression, ...]) -> boo
     if len(macro.parameters) != len(arguments):
         return True
     return not all(_fits(parameter, argument) for parameter, argument in zip(macro.parameters, arguments, strict=True))
+
+
+def _fits_loosely(macro: nodes.Macro, arguments: tuple[nodes.Expression, ...]) -> bool:
+    """Older programs pass any expression for a $parameter that the macro only reads."""
+    if len(macro.parameters) != len(arguments):
+        return False
+    changed = _changed_variables(macro.body)
+    return all(
+        _fits(parameter, argument) or (parameter.kind is Kind.VARIABLE and parameter.name not in changed)
+        for parameter, argument in zip(macro.parameters, arguments, strict=True)
+    )
+
+
+def _changed_variables(body: nodes.BlockExpression) -> set[str]:
+    """Variables that can't be values: assigned, declared, stepped, looped with, or with their address taken."""
+    changed: set[str] = set()
+    for item in walk(body):
+        match item:
+            case (
+                nodes.Assign(target=nodes.Variable(name=name))
+                | nodes.Increment(target=nodes.Variable(name=name))
+                | nodes.Declare(variable=nodes.Variable(name=name))
+                | nodes.ForMap(variable=nodes.Variable(name=name))
+                | nodes.ForRange(variable=nodes.Variable(name=name))
+                | nodes.Unary(operator="&", operand=nodes.Variable(name=name))
+            ):
+                changed.add(name)
+    return changed
 
 
 def _as_value(argument: nodes.Expression) -> nodes.Expression:

@@ -45,7 +45,7 @@ def check_maps(program: nodes.Program, analysis: Analysis) -> None:
     for name, span in analysis.map_reads.items():
         symbol = analysis.map(name)
         if not symbol.written:
-            analysis.error(span, f"Undefined map: @{name}", did_you_mean(name, written))
+            analysis.error(span, f"Undefined map: @{name}", did_you_mean(name, written, "@"))
         elif not is_known(symbol.value) and not analysis.diagnostics.failed:
             analysis.error(span, f"The type of @{name} can't be told: it is only assigned from itself")
     for declaration in program.map_declarations:

@@ -92,7 +92,7 @@ def no_result(facts: Facts, location: Location) -> Type | None:
 
 def own_location(parsed: Parsed, facts: Facts, provider: str) -> tuple[Location, ...]:
     """Of a probe that always exists: its name is its spec."""
-    return (Location(name=":".join((provider, *parsed.parts)), function=parsed.parts[-1] if parsed.parts else ""),)
+    return (Location(name=":".join((provider, *parsed.parts)), function=parsed.parts[0] if parsed.parts else ""),)
 
 
 def ask_locations(parsed: Parsed, facts: Facts, provider: str) -> tuple[Location, ...]:

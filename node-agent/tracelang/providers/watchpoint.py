@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tracelang.plan import ProgramType
-from tracelang.providers.base import ContextKind, Malformed, Parsed, Provider
+from tracelang.providers.base import ContextKind, Malformed, Parsed, Provider, own_location
 from tracelang.providers.numbers import parse_number
 
 LENGTHS = (1, 2, 4, 8)
@@ -46,6 +46,7 @@ WATCHPOINT = Provider(
     parse=_parser("watchpoint"),
     program_type=ProgramType.PERF_EVENT,
     context=ContextKind.PERF_EVENT,
+    locate=own_location,
     usage="watchpoint:address:length:mode",
 )
 ASYNCWATCHPOINT = Provider(
@@ -54,5 +55,6 @@ ASYNCWATCHPOINT = Provider(
     parse=_parser("asyncwatchpoint"),
     program_type=ProgramType.PERF_EVENT,
     context=ContextKind.PERF_EVENT,
+    locate=own_location,
     usage="asyncwatchpoint:function+argN:length:mode",
 )
