@@ -204,7 +204,12 @@ def test_attach_point(written: str, parts: tuple[str, ...]) -> None:
 
 def test_parameter_can_not_add_a_probe() -> None:
     (point,) = parsed("kprobe:$1 { }", ("f,kprobe:g:h {",)).probes[0].attach_points
-    assert point.parts == ("kprobe", "f,kprobe:g:h {")
+    assert point.parts == ("kprobe", "f,kprobe", "g", "h {")
+
+
+def test_parameter_can_be_a_whole_probe() -> None:
+    (point,) = parsed("$1 { }", ("interval:ms:1",)).probes[0].attach_points
+    assert (point.provider, point.parts) == ("interval", ("interval", "ms", "1"))
 
 
 def test_several_attach_points_and_a_trailing_comma() -> None:

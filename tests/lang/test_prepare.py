@@ -47,6 +47,7 @@ def body_of(text: str, files: dict[str, str] | None = None) -> str:
         ("macro a(x) { 1 } macro a(x, y) { 2 } begin { print(a(1, 1)); }", "print(({ 2 }));"),
         ("macro a($x) { 1 } macro a(x) { 2 } begin { print(a($y)); print(a(3)); }", "print(({ 1 })); print(({ 2 }));"),
         ("macro pid(x) { x } begin { print(pid); print(pid(1)); }", "print(pid); print(({ 1 }));"),
+        ("macro read($x) { $x + 1 } begin { print(read(1 + 1)); }", "print(({ 1 + 1 + 1 }));"),
         ("#define N (1 << 4)\nbegin { print(N * 2); }", "print((1 << 4) * 2);"),
         ("#define A 1\n#define B A + A\nbegin { print(B); }", "print(1 + 1);"),
         ("#define TWICE(x) ((x) * 2)\nbegin { print(TWICE(3)); }", "print(3 * 2);"),

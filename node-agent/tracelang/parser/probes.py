@@ -77,14 +77,16 @@ class ProbeParser(StatementParser):
         return nodes.AttachPoint(span, parts[0], parts, ":".join(parts))
 
     def _split(self, written: str, span: Span) -> tuple[str, ...]:
-        """The parts between colons: quotes removed, `$1` replaced by the parameter's text."""
+        """The parts between colons: quotes removed, `$1` replaced by the parameter, whose colons count too."""
         parts: list[list[str]] = [[]]
         for piece in _PIECE.finditer(written):
             quoted, parameter, colon, other = piece.groups()
             if colon:
                 parts.append([])
             elif parameter:
-                parts[-1].append(self._parameter(parameter, span, piece.start()))
+                first, *more = self._parameter(parameter, span, piece.start()).split(":")
+                parts[-1].append(first)
+                parts.extend([part] for part in more)  # `$1` may be a whole probe: "interval:s:1"
             elif quoted is not None:
                 parts[-1].append(_unquoted(quoted))
             else:

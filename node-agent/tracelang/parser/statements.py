@@ -312,8 +312,9 @@ class StatementParser(ExpressionParser):
     def _parse_unroll(self) -> nodes.Unroll:
         start = self.advance()
         count = self.parse_expression()
+        head = self.since(start)
         body = self.parse_block("after the count")
-        return nodes.Unroll(self.since(start), count, body)
+        return nodes.Unroll(head, count, body)
 
     def _parse_for(self) -> nodes.ForMap | nodes.ForRange:
         """`for ($x : @map) {}` or `for ($i : start..end) {}`, parentheses optional."""
