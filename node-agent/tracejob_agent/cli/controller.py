@@ -20,7 +20,8 @@ class NoErrors:
 
 
 class LocalController:
-    """Ends the session on SIGINT or SIGTERM, with the process of -p, with the command of -c, or at once (dry run)."""
+    """Ends the session on SIGINT or SIGTERM, with the process of -p, with the command of -c, or at once: for a dry run,
+    and for a program that only begins and ends."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class LocalController:
         self.sink: ErrorCount = NoErrors()
         self._signalled = False
         self._polls = 0
+        self._nothing_to_wait_for = False
 
     def watch_signals(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -46,6 +48,8 @@ class LocalController:
 
     def loaded(self, loaded: LoadedPlan) -> None:
         """Fill the scope of -p."""
+        providers = {item.provider for program in loaded.programs for item in program.spec.attachments}
+        self._nothing_to_wait_for = self._child is None and providers <= {"begin", "end"}
         if self._trials is not None:
             self._trials.prepare(loaded)
         pids = loaded.by_role(MapRole.SCOPE_PIDS)
@@ -62,6 +66,8 @@ class LocalController:
             return End.SIGNAL
         if self._dry_run:
             return End.STOPPED
+        if self._nothing_to_wait_for and self._trials is None:
+            return End.EXIT
         if self._trials is not None and not self._trials.step(self.sink):
             return End.STOPPED
         if self._child is not None and self._child.has_ended():
