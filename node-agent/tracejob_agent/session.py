@@ -115,7 +115,7 @@ class Session:
     def read_stack(self, key: int, depth: int) -> bytes:
         for found in self._loaded.maps.values():
             if found.spec.role == MapRole.STACKS and found.spec.value_size == depth * 8:
-                return (found.lookup(struct.pack("<I", key)) or (b"",))[0]
+                return (found.lookup(key.to_bytes(found.spec.key_size, "little")) or (b"",))[0]
         return b""
 
     # --- the run ----------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ class MapRole:
     EVENTS = "events"  # RINGBUF
     COUNTERS = "counters"  # PERCPU_ARRAY of u64: see Counter
     SCRATCH = "scratch"  # PERCPU_ARRAY: big values of programs
-    STACKS = "stacks"  # STACK_TRACE
+    STACKS = "stacks"  # HASH u64 stack id -> u64 addresses[depth], zero after the last; one map per depth
     RANDOM = "random"  # other helper state
     CONSTANTS = "constants"  # ARRAY of u64: numbers that the engine writes before the start, see Constant
     RATE = "rate"  # ARRAY, one entry {u64 second, u64 events}: state of the rate limit

@@ -461,7 +461,7 @@ def test_addresses_stacks_and_symbols_fill_their_layouts() -> None:
         stack, pid, probe_id = struct.unpack_from("<qII", record, 80)
         assert (pid, probe_id) == (0, 0)
         assert stack >= 0
-        frames = stacks.lookup(struct.pack("<I", stack))
+        frames = stacks.lookup(struct.pack("<q", stack))
         assert frames is not None
         assert struct.unpack_from("<Q", frames[0])[0] > 1 << 63
 

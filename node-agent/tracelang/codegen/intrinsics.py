@@ -12,7 +12,7 @@ from tracelang.codegen.copy import copy, read_into, zero
 from tracelang.codegen.values import CodegenError, Place, c_type, literal
 from tracelang.codegen.writer import Writer
 from tracelang.ir import IntrinsicKind as Kind
-from tracelang.plan import KFUNC_BASE, Constant, Counter, MapRole, ProgramType
+from tracelang.plan import KFUNC_BASE, Constant, MapRole, ProgramType
 from tracelang.types import (
     U64,
     AddressSpace,
@@ -337,14 +337,16 @@ def _read_buffer(writer: Writer, expr: ir.Intrinsic, *, zero_fill: bool) -> plac
 
 
 def _stack(writer: Writer, expr: ir.Intrinsic) -> places.Fill:
-    """The stack goes into the stack map; its key says where, and whose addresses they are."""
+    """The stack goes into a map of stacks under its hash; the value says which it is, and whose addresses."""
     type_ = expr.type
     assert isinstance(type_, StackType)
     macro = writer.module.stacks_macro(type_.depth, type_.mode)
     flags = BPF_F_USER_STACK if type_.user else 0
-    found = writer.temp_of("s64", f"{writer.module.need('get_stackid')}(ctx, {macro}, {flags})", "stack")
-    with writer.block(f"if ({found} == -17)"):  # EEXIST: another stack has the slot
-        maps.count_up(writer, Counter.STACK_LOST)
+    frames = writer.buffer(type_.depth * 8, "frames")
+    keep = writer.module.need("keep_stack")
+    writer.module.role_macro(MapRole.COUNTERS)
+    call = f"{keep}(ctx, {macro}, (u64 *){frames.address}, {type_.depth * 8}, {flags})"
+    found = writer.temp_of("s64", call, "stack")
     pid = tasks.process(writer) if type_.user else "0"
     pid = writer.temp_of("u32", pid, "pid")
     probe = writer.program.probe.attachments[0].cookie if type_.user and writer.program.probe.attachments else 0

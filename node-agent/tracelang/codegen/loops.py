@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+
+import msgspec
 
 from tracelang import ir
 from tracelang.codegen import aggregates, expressions, maps, places, statements
@@ -188,7 +189,9 @@ def _callback(writer: Writer, parameters: str) -> Iterator[tuple[Writer, int]]:
     number = len(program.callbacks)
     name = f"{program.probe.function}_loop_{number}"
     program.callbacks.append(name)
-    inner = replace(writer, lines=[], depth=1, in_callback=True, plain_loops=0, stack_used=CALLBACK_STACK_USED)
+    inner = msgspec.structs.replace(
+        writer, lines=[], depth=1, in_callback=True, plain_loops=0, stack_used=CALLBACK_STACK_USED
+    )
     yield inner, number
     inner.emit("return 0;")
     head = [Line(1, "void *ctx = *(void **)data;", writer.span)]

@@ -6,7 +6,7 @@ account of updates that a full map refused.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tracelang import ir
 from tracelang.codegen import aggregates, expressions, places
@@ -21,8 +21,7 @@ BPF_ANY = 0
 BPF_NOEXIST = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """A map with the address of an evaluated key."""
 
     typed: ir.TypedMap

@@ -6,7 +6,7 @@ of runtime pieces for the template.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from tracelang import ir
 from tracelang.codegen.values import CodegenError, safe_name
@@ -17,20 +17,23 @@ from tracelang.types import AggregateType, StackMode, size_of
 
 PER_CPU = frozenset({BpfMapKind.PERCPU_HASH, BpfMapKind.PERCPU_ARRAY, BpfMapKind.LRU_PERCPU_HASH})
 ARRAYS = frozenset({BpfMapKind.ARRAY, BpfMapKind.PERCPU_ARRAY})
-STACK_ENTRIES = 1 << 13
+
+STACK_ENTRIES = 1 << 14
+BPF_F_NO_PREALLOC = 1
+HELPER_OF_LINUX_6_1 = "bpf_user_ringbuf_drain"
+"""Since 6.1 (96da3f7d489d) every tracing program may use hash maps that allocate entries when they are needed."""
 
 
-@dataclass(slots=True)
-class Module:
+class Module(msgspec.Struct, eq=False):
     typed: ir.TypedProgram
     options: CompileOptions
     facts: Facts
-    maps: list[MapSpec] = field(default_factory=list)
-    macros: dict[int, str] = field(default_factory=dict)  # map index -> C name
-    runtime: set[str] = field(default_factory=set)
-    user_maps: dict[str, ir.TypedMap] = field(default_factory=dict)
-    user_index: dict[str, int] = field(default_factory=dict)
-    roles: dict[tuple[str, int], int] = field(default_factory=dict)
+    maps: list[MapSpec] = msgspec.field(default_factory=list)
+    macros: dict[int, str] = msgspec.field(default_factory=dict)  # map index -> C name
+    runtime: set[str] = msgspec.field(default_factory=set)
+    user_maps: dict[str, ir.TypedMap] = msgspec.field(default_factory=dict)
+    user_index: dict[str, int] = msgspec.field(default_factory=dict)
+    roles: dict[tuple[str, int], int] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for typed_map in self.typed.maps:
@@ -93,7 +96,9 @@ class Module:
             case MapRole.RATE:
                 return spec(BpfMapKind.ARRAY, 4, 16, 1)
             case MapRole.STACKS:
-                return spec(BpfMapKind.STACK_TRACE, 4, number * 8, STACK_ENTRIES)
+                flags = BPF_F_NO_PREALLOC if self.has_helper(HELPER_OF_LINUX_6_1) else 0
+                entries = STACK_ENTRIES if flags else STACK_ENTRIES // 4
+                return msgspec.structs.replace(spec(BpfMapKind.HASH, 8, number * 8, entries), flags=flags)
         raise ValueError(role)
 
     def add_scratch(self, *, programs: int, size: int) -> None:

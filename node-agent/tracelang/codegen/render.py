@@ -19,7 +19,7 @@ from tracelang.types import align_up
 
 MARK = "\x01"
 
-RUNTIME_NEEDS = {"signed_modulo": ("signed_divide",)}
+RUNTIME_NEEDS = {"keep_stack": ("count",)}
 
 
 @cache

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+import msgspec
 
 from tracelang.source import Span
 from tracelang.types import (
@@ -68,8 +69,7 @@ def literal(value: int, type_: Type) -> str:
     return f"({value}{suffix})" if value < 0 else f"{value}{suffix}"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Memory from `offset` bytes after `base` on.
 
     In BPF memory `base` is the C text of a `u8 *`, aligned to 8; elsewhere of a u64 address. `members` names the
@@ -79,11 +79,11 @@ class Place:
     space: AddressSpace
     base: str
     offset: int = 0
-    members: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    members: Mapping[int, tuple[str, str]] = msgspec.field(default_factory=dict)
     alignment: int = 8
 
     def at(self, offset: int) -> Place:
-        return replace(self, offset=self.offset + offset)
+        return msgspec.structs.replace(self, offset=self.offset + offset)
 
     @property
     def is_ours(self) -> bool:
