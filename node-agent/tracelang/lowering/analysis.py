@@ -6,7 +6,8 @@ Everything that survives a round (symbols) and everything that a round makes ane
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from tracelang import nodes
 from tracelang.config import Value
@@ -16,14 +17,13 @@ from tracelang.plan import CompileOptions, EventField, EventKind, EventSpec
 from tracelang.source import NOWHERE, Span
 from tracelang.symbols import MapSymbol, VariableSymbol
 from tracelang.type_names import TypeNames
-from tracelang.type_rules import UNRESOLVED, harden, promote, show
+from tracelang.type_rules import UNRESOLVED, harden, promote, same_shape, show
 from tracelang.types import Type, align_of, align_up, size_of
 
 Position = Callable[[Span], tuple[int, int]]
 
 
-@dataclass(slots=True)
-class Analysis:
+class Analysis(msgspec.Struct):
     """`changed` is set when a symbol's type grew: another round is due."""
 
     facts: Facts
@@ -33,17 +33,17 @@ class Analysis:
     position: Position
     declarations: dict[str, nodes.MapDeclaration]
     subprograms: dict[str, nodes.Subprogram]
-    maps: dict[str, MapSymbol] = field(default_factory=dict)
-    variables: dict[tuple[object, ...], VariableSymbol] = field(default_factory=dict)
+    maps: dict[str, MapSymbol] = msgspec.field(default_factory=dict)
+    variables: dict[tuple[object, ...], VariableSymbol] = msgspec.field(default_factory=dict)
     changed: bool = False
-    diagnostics: Diagnostics = field(default_factory=Diagnostics)
-    events: list[EventSpec] = field(default_factory=list)
-    probe_names: list[str] = field(default_factory=list)
-    map_reads: dict[str, Span] = field(default_factory=dict)
-    mentioned: set[str] = field(default_factory=set)
-    told: set[tuple[Span, str]] = field(default_factory=set)
-    used_options: set[str] = field(default_factory=set)  # by getopt()
-    layouts: dict[str, Layout] = field(default_factory=dict)  # of structs that are shown
+    diagnostics: Diagnostics = msgspec.field(default_factory=Diagnostics)
+    events: list[EventSpec] = msgspec.field(default_factory=list)
+    probe_names: list[str] = msgspec.field(default_factory=list)
+    map_reads: dict[str, Span] = msgspec.field(default_factory=dict)
+    mentioned: set[str] = msgspec.field(default_factory=set)
+    told: set[tuple[Span, str]] = msgspec.field(default_factory=set)
+    used_options: set[str] = msgspec.field(default_factory=set)  # by getopt()
+    layouts: dict[str, Layout] = msgspec.field(default_factory=dict)  # of structs that are shown
 
     def begin_round(self) -> None:
         self.changed = False
@@ -118,7 +118,7 @@ class Analysis:
 
     def grow_variable(self, symbol: VariableSymbol, type_: Type, span: Span) -> bool:
         both = promote(symbol.type, type_)
-        if both is not None and symbol.declared and harden(both) != harden(symbol.type):
+        if both is not None and symbol.declared and not same_shape(both, symbol.type):
             both = None
         if both is None:
             self._mismatch(f"${symbol.name}", "variable", type_, symbol.type, span=span, first=symbol.span)
