@@ -129,6 +129,9 @@ class Facts(Protocol):
     def candidates(self, provider: str) -> Iterable[str]:
         """All names of a provider, for did-you-mean ("syscalls:sys_enter_open"...)."""
 
+    def refusal(self, provider: str, parts: tuple[str, ...]) -> str:
+        """Why `locations` is empty although the provider works here, one sentence ("" when that isn't known)."""
+
     def unsupported(self, provider: str) -> str:
         """Why this kernel can't serve the provider, one sentence ("" when it can)."""
 

@@ -212,3 +212,34 @@ def test_files_are_read_for_a_user_of_this_machine_only(tmp_path: Path) -> None:
     (tmp_path / "x.h").write_text("text")
     assert HostFacts(files=True).read_text(str(tmp_path / "x.h")) == "text"
     assert HostFacts().read_text(str(tmp_path / "x.h")) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("nonsense", "Could not resolve symbol"),
+        ("work+100000", "Offset outside the function bounds"),
+        ("_init", "Could not determine boundary"),
+        ("0x2", "Could not resolve address"),
+    ],
+)
+def test_a_uprobe_that_cannot_be_is_refused_with_the_reason(
+    facts: HostFacts, program: Path, target: str, reason: str
+) -> None:
+    assert facts.locations("uprobe", (str(program), target)) == ()
+    assert reason in facts.refusal("uprobe", (str(program), target))
+
+
+def test_a_uprobe_never_stands_inside_of_an_instruction(facts: HostFacts, program: Path) -> None:
+    listing = subprocess.run(
+        ["objdump", "-d", "--disassemble=work", program], capture_output=True, text=True, check=True
+    ).stdout
+    symbol = Elf(program).find_symbol("work")
+    assert symbol is not None
+    starts = {
+        int(line.split(":")[0], 16) - symbol.address
+        for line in listing.splitlines()
+        if line[:2] == "  " and ":" in line
+    }
+    allowed = {offset for offset in range(symbol.size) if facts.locations("uprobe", (str(program), f"work+{offset}"))}
+    assert allowed == starts

@@ -147,6 +147,9 @@ class TableFacts:
                 return (Location("iter:task", function="task"),)
         return ()
 
+    def refusal(self, provider: str, parts: tuple[str, ...]) -> str:
+        return ""
+
     def candidates(self, provider: str) -> Iterable[str]:
         if provider == "tracepoint":
             return [f"{category}:{event}" for category, event in TRACEPOINTS]

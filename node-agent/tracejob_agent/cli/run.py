@@ -51,7 +51,13 @@ def facts_for(options: Options) -> HostFacts:
     if options.pid:
         pids = (options.pid,)
         root = target_root(options.pid)
-    return HostFacts(roots=(root,), pids=pids, files=True, include_folders=tuple(options.include_folders))
+    return HostFacts(
+        roots=(root,),
+        pids=pids,
+        files=True,
+        include_folders=tuple(options.include_folders),
+        unsafe=options.has("unsafe"),
+    )
 
 
 def target_root(pid: int) -> Path:

@@ -58,6 +58,10 @@ class Binary:
                 return symbol
         return None
 
+    def code_of(self, symbol: Symbol) -> bytes:
+        offset = self.elf.file_offset(symbol.address) if self.elf else None
+        return self.elf.data[offset : offset + symbol.size] if self.elf and offset is not None else b""
+
     def functions(self) -> Iterator[Symbol]:
         seen: set[tuple[str, int]] = set()
         for elf in (self.elf, self.debug_elf):

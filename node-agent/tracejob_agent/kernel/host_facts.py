@@ -25,7 +25,7 @@ from tracejob_agent.kernel.kernel_locations import (
     tracepoint_locations,
 )
 from tracejob_agent.kernel.tracefs import tracefs_folder, tracepoint_layout, tracepoint_names
-from tracejob_agent.kernel.user_locations import uprobe_locations, usdt_locations
+from tracejob_agent.kernel.user_locations import uprobe_locations, uprobe_refusal, usdt_locations
 from tracelang.facts import Layout, Location, Signature
 from tracelang.types import AddressSpace, EnumType, Type
 
@@ -36,7 +36,7 @@ class HostFacts:
     """roots: the target's file systems; pids: the target's processes, for the libraries that they map.
 
     files: whether programs may read files of this machine (#include, import): yes for a user's own local run, no for an
-    agent that runs other people's programs.
+    agent that runs other people's programs. unsafe: probes may stand where they might break the traced process.
     """
 
     def __init__(
@@ -46,10 +46,12 @@ class HostFacts:
         pids: tuple[int, ...] = (),
         files: bool = False,
         include_folders: tuple[Path, ...] = (),
+        unsafe: bool = False,
     ) -> None:
         self.binaries = Binaries(roots, pids)
         self.kernel_symbols = KernelSymbols()
         self._files = files
+        self._unsafe = unsafe
         self._include_folders = include_folders
         self._tracepoints: dict[tuple[str, str], Layout | None] = {}
 
@@ -137,7 +139,7 @@ class HostFacts:
             case "kprobe" | "kretprobe" | "fentry" | "fexit":
                 return tuple(function_locations(provider, parts, types=self.btf, symbols=self.kernel_symbols))
             case "uprobe" | "uretprobe":
-                return tuple(uprobe_locations(self.binaries, provider, parts))
+                return tuple(uprobe_locations(self.binaries, provider, parts, unsafe=self._unsafe))
             case "usdt":
                 return tuple(usdt_locations(self.binaries, parts))
             case "iter":
@@ -157,6 +159,9 @@ class HostFacts:
             case "iter":
                 return iterator_names(self.btf) if self.btf else ()
         return ()
+
+    def refusal(self, provider: str, parts: tuple[str, ...]) -> str:
+        return uprobe_refusal(self.binaries, parts) if provider in ("uprobe", "uretprobe") else ""
 
     def functions_of(self, path: str) -> Iterable[str]:
         """Functions of a binary, for did-you-mean."""

@@ -7,28 +7,47 @@ from collections.abc import Iterator
 from tracejob_agent.kernel.binaries import Binaries, Binary
 from tracejob_agent.kernel.demangle import demangle
 from tracejob_agent.kernel.elf import Symbol
+from tracejob_agent.kernel.instructions import is_boundary
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher
 from tracelang.facts import Location
 
 
-def uprobe_locations(binaries: Binaries, provider: str, parts: tuple[str, ...]) -> Iterator[Location]:
-    """parts: (binary, function or address, either with "+offset"; or a C++ function by its readable name)."""
-    name, target = parts[0], parts[-1]
-    for binary in binaries.find(name):
+def uprobe_locations(
+    binaries: Binaries, provider: str, parts: tuple[str, ...], *, unsafe: bool = False
+) -> Iterator[Location]:
+    """parts: (binary, function or address, either with "+offset"; or a C++ function by its readable name).
+
+    unsafe: also where a probe might stand inside of an instruction.
+    """
+    function, offset = _split(parts[-1])
+    for binary in binaries.find(parts[0]):
         if binary.elf is None:
             continue
-        if "+" in target and not target.startswith("operator"):
-            function, _, text = target.rpartition("+")
-        else:
-            function, text = target, "0"
-        address = _number(function)
-        offset = _number(text) or 0
-        if address is not None:
-            yield from _at_address(binary, provider, address=address + offset, text=target)
-        elif has_wildcard(function):
-            yield from _matching(binary, provider, function)
-        else:
-            yield from _named(binary, provider, function=function, offset=offset, text=target)
+        if has_wildcard(function):
+            yield from _matching(binary, provider, function, unsafe=unsafe)
+            continue
+        for symbol, inside in _places(binary, function, offset):
+            if unsafe or not _danger(binary, symbol, inside):
+                text = parts[-1] if function != symbol.name or not offset else f"{function}+{offset}"
+                yield from _location(binary, provider, symbol=symbol, offset=inside, text=text)
+
+
+def uprobe_refusal(binaries: Binaries, parts: tuple[str, ...]) -> str:
+    """Why a uprobe can't be put there, one sentence; "" when the binary itself isn't there."""
+    function, offset = _split(parts[-1])
+    for binary in binaries.find(parts[0]):
+        if binary.elf is None:
+            return f"{binary.path} is not a 64-bit ELF file"
+        if has_wildcard(function):
+            return ""
+        places = list(_places(binary, function, offset))
+        if not places:
+            address = _number(function)
+            if address is not None:
+                return f"Could not resolve address: {binary.path}:{address + offset:#x}"
+            return f"Could not resolve symbol: {binary.path}:{function}"
+        return _danger(binary, *places[0])
+    return ""
 
 
 def usdt_locations(binaries: Binaries, parts: tuple[str, ...]) -> Iterator[Location]:
@@ -53,25 +72,51 @@ def usdt_locations(binaries: Binaries, parts: tuple[str, ...]) -> Iterator[Locat
             )
 
 
-def _named(binary: Binary, provider: str, *, function: str, offset: int, text: str) -> Iterator[Location]:
+def _split(target: str) -> tuple[str, int]:
+    """ "function+4" -> ("function", 4)."""
+    function, plus, text = target.rpartition("+")
+    offset = _number(text)
+    return (function, offset) if plus and offset is not None and function else (target, 0)
+
+
+def _places(binary: Binary, function: str, offset: int) -> Iterator[tuple[Symbol, int]]:
+    """The functions that a name or an address means, and the offset inside of each."""
+    address = _number(function)
+    if address is not None:
+        at = binary.function_at(address + offset)
+        if at is not None:
+            yield at, address + offset - at.address
+        return
     symbol = binary.symbol(function)
     if symbol is not None:
-        if not symbol.size or offset < symbol.size:
-            yield from _location(binary, provider, symbol=symbol, offset=offset, text=text)
+        yield symbol, offset
         return
     # Not a symbol: a C++ function by its readable name, with or without its parameters.
     for candidate in binary.functions():
         readable = demangle(candidate.name)
         if readable != candidate.name and function in (readable, readable.partition("(")[0]):
-            yield from _location(binary, provider, symbol=candidate, offset=offset, text=candidate.name)
+            yield candidate, offset
 
 
-def _matching(binary: Binary, provider: str, pattern: str) -> Iterator[Location]:
+def _danger(binary: Binary, symbol: Symbol, offset: int) -> str:
+    """Why a probe there might break the processes that run the file; "" when it is known to be safe."""
+    if not symbol.size:
+        return f"Could not determine boundary for {symbol.name} (symbol has size 0)."
+    if offset >= symbol.size:
+        return f"Offset outside the function bounds ('{symbol.name}' size is {symbol.size})"
+    if offset and not is_boundary(binary.code_of(symbol), offset):
+        return f"Could not add uprobe into middle of instruction: {binary.path}:{symbol.name}+{offset}"
+    return ""
+
+
+def _matching(binary: Binary, provider: str, pattern: str, *, unsafe: bool) -> Iterator[Location]:
     matches = matcher(pattern)
     seen: set[str] = set()
     for symbol in sorted(binary.functions(), key=lambda item: item.name):
+        if symbol.name in seen or (not symbol.size and not unsafe):
+            continue
         readable = demangle(symbol.name)
-        if symbol.name not in seen and (matches(symbol.name) or (readable != symbol.name and matches(readable))):
+        if matches(symbol.name) or (readable != symbol.name and matches(readable)):
             seen.add(symbol.name)
             yield from _location(binary, provider, symbol=symbol, offset=0, text=symbol.name)
 
@@ -85,19 +130,6 @@ def _location(binary: Binary, provider: str, *, symbol: Symbol, offset: int, tex
             function=symbol.name,
             address=place + offset,
             offset=offset,
-        )
-
-
-def _at_address(binary: Binary, provider: str, *, address: int, text: str) -> Iterator[Location]:
-    place = binary.elf.file_offset(address) if binary.elf else None
-    if place is not None:
-        symbol = binary.function_at(address)
-        yield Location(
-            name=f"{provider}:{binary.path}:{text}",
-            target=str(binary.opened),
-            function=symbol.name if symbol else "",
-            address=place,
-            offset=address - symbol.address if symbol else 0,
         )
 
 

@@ -5,7 +5,7 @@ before: `t:sys*:sys_enter_open*, i:s:1 { ... }`   after: one Place for each even
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tracelang import nodes
 from tracelang.facts import Location
@@ -16,8 +16,7 @@ from tracelang.providers.base import Malformed, Parsed, Positional, Provider
 from tracelang.suggest import closest, did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
-class ExpandedProbe:
+class ExpandedProbe(msgspec.Struct, frozen=True):
     """A probe of the program and all places that it stands for; `index` is its position in the program."""
 
     index: int
@@ -77,6 +76,7 @@ def _missing(provider: Provider, parsed: Parsed, reason: str, analysis: Analysis
     if "*" in name or "?" in name or "[" in name:
         known_way = "If this is expected, set the 'missing_probes' config variable to 'warn'."
         return f"Probe has no valid attach points. {known_way} Nothing matches {provider.name}:{name}.", ""
+    refusal = analysis.facts.refusal(provider.name, parsed.parts)
     known = analysis.facts.candidates(provider.name)
     if provider.user_symbols:
         everything = (parsed.parts[0], *("*" for _ in parsed.parts[1:]))
@@ -85,6 +85,8 @@ def _missing(provider: Provider, parsed: Parsed, reason: str, analysis: Analysis
             return f"{provider.name} target file '{parsed.parts[0]}' does not exist or is not executable", ""
         known = (f"{parsed.parts[0]}:{location.function}" for location in others)
     best = closest(name, known)
+    if refusal:
+        return refusal, f"did you mean {provider.name}:{best}?" if best and "symbol" in refusal else ""
     return f"No matches for {provider.name} {name}.", f"did you mean {provider.name}:{best}?" if best else ""
 
 
