@@ -20,6 +20,7 @@ from tracelang.types import align_up
 MARK = "\x01"
 
 RUNTIME_NEEDS = {"keep_stack": ("count",)}
+"""Pieces of templates/runtime that call others; each piece is a file, so that only what is used is read."""
 
 
 @cache
@@ -48,7 +49,7 @@ def render(module: Module, programs: list[ProgramState]) -> tuple[str, dict[int,
             maps=[(module.macros[spec.index], spec.index, _describe(spec)) for spec in module.maps],
             events=[StructText(f"event_{spec.id}", events.struct_members(spec)) for spec in module.typed.events],
             programs=[_layout(module, program) for program in programs],
-            runtime=runtime,
+            runtime=sorted(runtime, key=lambda piece: (piece in RUNTIME_NEEDS, piece)),
             scope_slots=module.options.scope.slots,
             events_per_second=module.options.events_per_second,
         )
