@@ -6,7 +6,8 @@ Names that take arguments too (`pid(init)`, `kstack(3)`, `nsecs(tai)`) have a se
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from tracelang import ir
 from tracelang.lowering.arguments import all_arguments, context, return_value
@@ -36,8 +37,7 @@ DEFAULT_STACK_DEPTH = 127
 Rule = Callable[[Body, Span], ir.Expr]
 
 
-@dataclass(frozen=True, slots=True)
-class Builtin:
+class Builtin(msgspec.Struct, frozen=True):
     name: str
     lower: Rule
     doc: str

@@ -6,8 +6,9 @@ generation need them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+import msgspec
 
 from tracelang import nodes
 from tracelang.diagnostics import Diagnostics
@@ -25,8 +26,7 @@ class Kind(Enum):
     CHOICE = "choice"
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(msgspec.Struct, frozen=True):
     name: str
     kind: Kind
     default: Value

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from tracelang.type_rules import show
 from tracelang.types import (
@@ -22,8 +23,7 @@ _SPECIFIER = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Specifier:
+class Specifier(msgspec.Struct, frozen=True):
     """`text` as written; `letter` what decides: d i o u x X c s p r rx rh gr."""
 
     text: str

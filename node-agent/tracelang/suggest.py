@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 LIMIT = 20_000
 """Names looked at: beyond it the answer isn't worth the time."""
@@ -11,6 +10,8 @@ LIMIT = 20_000
 
 def closest(name: str, known: Iterable[str]) -> str:
     """The closest name, "" when none is close."""
+    from difflib import get_close_matches  # only mistakes pay for it
+
     candidates = [item for _, item in zip(range(LIMIT), known, strict=False)]
     folded = {item.lower(): item for item in candidates}
     if name.lower() in folded:

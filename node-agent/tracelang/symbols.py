@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from tracelang.plan import ScalarMerge
 from tracelang.source import NOWHERE, Span
@@ -10,8 +10,7 @@ from tracelang.type_rules import UNRESOLVED
 from tracelang.types import AddressSpace, AggregateType, Type
 
 
-@dataclass(slots=True)
-class MapSymbol:
+class MapSymbol(msgspec.Struct):
     """`@name`. key None: used without brackets (a scalar map); UNRESOLVED: brackets whose type isn't known yet.
 
     The spans are those of the first uses, for diagnostics. `only_added`: written by ++, --, += and -= alone.
@@ -39,8 +38,7 @@ class MapSymbol:
         return self.value if isinstance(self.value, AggregateType) else None
 
 
-@dataclass(slots=True)
-class VariableSymbol:
+class VariableSymbol(msgspec.Struct):
     """`$name` in one scope. declared: the type that `let` fixed; space: where the addresses in a struct point to."""
 
     name: str
@@ -53,10 +51,9 @@ class VariableSymbol:
     space: AddressSpace = AddressSpace.NONE
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(msgspec.Struct):
     """Names visible in a block. `slots`: index into the probe's locals of this lowering."""
 
     owner: object
-    variables: dict[str, VariableSymbol] = field(default_factory=dict)
-    slots: dict[str, int] = field(default_factory=dict)
+    variables: dict[str, VariableSymbol] = msgspec.field(default_factory=dict)
+    slots: dict[str, int] = msgspec.field(default_factory=dict)

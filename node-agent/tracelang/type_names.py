@@ -44,6 +44,8 @@ _FIXED: dict[str, Type] = {
     "bool": BOOL,
     "_Bool": BOOL,
     "void": VOID,
+    "float": IntType(32, signed=False),  # BPF has no floating point: its bytes
+    "double": U64,
     "string": StringType(0),
     "buffer": BufferType(0),
     "inet": InetType(),

@@ -84,6 +84,8 @@ def promote(left: Type, right: Type) -> Type | None:
             return promote_integers(left, right)
         case (EnumType(), IntType()) | (IntType(), EnumType()):
             return promote_integers(enum_integer(left), enum_integer(right))
+        case EnumType(name=a), EnumType(name=b) if a == b:
+            return left if left.bits >= right.bits else right
         case EnumType(), EnumType():
             return promote_integers(enum_integer(left), enum_integer(right))
         case StringType(size=a), StringType(size=b):
@@ -96,6 +98,8 @@ def promote(left: Type, right: Type) -> Type | None:
             return _promote_records(a, b)
         case PointerType(), PointerType():
             return promote_pointers(left, right)
+        case ArrayType(element=a, count=m), ArrayType(element=b, count=n) if m == n and same_shape(a, b):
+            return left
         case TimestampType(clock=a), TimestampType(clock=b) if a == b:
             return left if left.format else right
         case TaggedType(), TaggedType():
@@ -125,9 +129,19 @@ def promote_integers(left: IntType, right: IntType) -> IntType:
     return IntType(min(64, max(bits, unsigned.bits * 2)), signed=True)
 
 
+def same_shape(left: Type, right: Type) -> bool:
+    """Equal but for the address spaces of the pointers in them."""
+    match left, right:
+        case PointerType(target=a), PointerType(target=b):
+            return same_shape(a, b)
+        case ArrayType(element=a, count=m), ArrayType(element=b, count=n):
+            return m == n and same_shape(a, b)
+    return harden(left) == harden(right)
+
+
 def promote_pointers(left: PointerType, right: PointerType) -> PointerType | None:
     target = left.target
-    if harden(left.target) != harden(right.target):
+    if not same_shape(left.target, right.target):
         if isinstance(left.target, VoidType):
             target = right.target
         elif not isinstance(right.target, VoidType):

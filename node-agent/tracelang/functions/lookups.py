@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import AddressValueError, IPv4Address, IPv6Address
-
 from tracelang import ir, nodes
 from tracelang.builtins import DEFAULT_STACK_DEPTH, default_stack_mode, stack
 from tracelang.functions.common import arguments, literal_text, only_supports
@@ -185,6 +183,8 @@ def _ntop(body: Body, call: nodes.Call) -> ir.Expr:
 
 
 def _pton(body: Body, call: nodes.Call) -> ir.Expr:
+    from ipaddress import AddressValueError, IPv4Address, IPv6Address  # few programs need it
+
     text = literal_text(body, call, 0)
     if text is None:
         return missing(call.span)

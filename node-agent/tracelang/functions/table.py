@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from tracelang import ir, nodes
 from tracelang.lowering.body import Body
@@ -12,8 +13,7 @@ Rule = Callable[[Body, nodes.Call], ir.Expr]
 MANY = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(msgspec.Struct, frozen=True):
     """`usage` as the reference shows it; `least` and `most` arguments; `lower` has the call's nodes to itself."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tracelang import ir, nodes
 from tracelang.lowering.access import keep_layouts
@@ -18,8 +18,7 @@ MAX_LHIST_BUCKETS = 1000
 MAX_TSERIES_INTERVALS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class MapFunction:
+class MapFunction(msgspec.Struct, frozen=True):
     """Numbers of arguments that it takes."""
 
     kind: Aggregation

@@ -6,12 +6,13 @@ from tracelang import ir, nodes
 from tracelang.lowering.access import layout_of
 from tracelang.lowering.arguments import is_argument
 from tracelang.lowering.body import Body, missing
-from tracelang.lowering.convert import constant_number, convert, integer, place_space
+from tracelang.lowering.convert import constant_number, constant_text, convert, integer, place_space
 from tracelang.source import Span
 from tracelang.suggest import did_you_mean
 from tracelang.type_names import AGGREGATE_NAMES
 from tracelang.type_rules import UNRESOLVED, UnresolvedType, harden, show
 from tracelang.types import (
+    S8,
     AddressSpace,
     ArrayType,
     BoolType,
@@ -110,6 +111,11 @@ def cast(body: Body, value: ir.Expr, target: Type, span: Span) -> ir.Expr:
             return ir.AddressOf(span, _spaced(body, target, place_space(value)), value)
         case _, ArrayType() if is_integer(source):
             return _integer_to_array(body, value, target, span)
+        case StringType(), BoolType():
+            text = constant_text(value)
+            if text is not None:
+                return ir.Constant(span, target, int(text != ""))
+            return convert(ir.Member(span, S8, value, 0, "[0]"), target)
         case StringType(), StringType():
             if target.size and target.size < source.size:
                 return _cannot(body, source, target, span)

@@ -10,6 +10,7 @@ from tracelang.functions.table import Function
 from tracelang.lowering.arguments import positional_argument, stack_argument
 from tracelang.lowering.body import Body
 from tracelang.suggest import did_you_mean
+from tracelang.types import EnumType
 
 _ARGUMENT = re.compile(r"arg([0-9]+)")
 _STACK_ARGUMENT = re.compile(r"sarg([0-9]+)")
@@ -29,7 +30,7 @@ def lower_identifier(body: Body, node: nodes.Identifier) -> ir.Expr:
     constant = body.analysis.types.constant(name)
     if constant is not None:
         value, enum = constant
-        return ir.Constant(node.span, enum, value)
+        return ir.Constant(node.span, EnumType(enum.name, 64, enum.signed, enum.variants), value)
     function = find_function(name)
     if function is not None and function.least == 0:
         return function.lower(body, nodes.Call(node.span, name, ()))

@@ -6,7 +6,7 @@ whose fields are the same; what the kernel wants one by one (fentry, iter) is on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from tracelang import ir, nodes
 from tracelang.lowering.analysis import Analysis
@@ -21,8 +21,7 @@ from tracelang.providers.base import Option, Provider
 from tracelang.types import StringType, is_scalar
 
 
-@dataclass(frozen=True, slots=True)
-class _Lowered:
+class _Lowered(msgspec.Struct, frozen=True):
     body: Body
     predicate: ir.Expr | None
     statements: tuple[ir.Stmt, ...]

@@ -7,8 +7,9 @@ provider per file; no pass knows a provider by name.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
 
 from tracelang.facts import Facts, Location
 from tracelang.plan import ProgramType
@@ -17,17 +18,15 @@ from tracelang.types import AddressSpace, Type
 Option = int | str
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(msgspec.Struct, frozen=True):
     """A spec that was understood. `parts` go to `Facts.locations`; `options` to the attachment."""
 
     parts: tuple[str, ...]
-    options: dict[str, Option] = field(default_factory=dict)
+    options: dict[str, Option] = msgspec.field(default_factory=dict)
     warning: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Malformed:
+class Malformed(msgspec.Struct, frozen=True):
     """A spec that wasn't: what is wrong, what to try."""
 
     message: str
@@ -42,8 +41,7 @@ class FieldSource(Enum):
     REGISTER = "register"  # the N-th integer argument
 
 
-@dataclass(frozen=True, slots=True)
-class ArgumentField:
+class ArgumentField(msgspec.Struct, frozen=True):
     """`args.name`. offset: of the context, or the index of the register."""
 
     name: str
@@ -105,8 +103,7 @@ def its_function(location: Location) -> str:
     return location.function
 
 
-@dataclass(frozen=True, slots=True)
-class Provider:
+class Provider(msgspec.Struct, frozen=True):
     """One row of the table of probe types.
 
     parse: the fields after the name, to what is asked for. task_context: the probe fires in the task that did

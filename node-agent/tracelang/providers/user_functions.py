@@ -56,8 +56,9 @@ def _parse_usdt(parts: tuple[str, ...]) -> Parsed | Malformed:
     match parts:
         case (binary, name) if binary and name:
             return Parsed((binary, "", name))
-        case (binary, namespace, name) if binary and name:
-            return Parsed((binary, namespace, name))
+        case (binary, namespace, name) if name:
+            # Without a binary: all that the traced process has mapped.
+            return Parsed((binary or "*", namespace, name))
     return Malformed(
         f"usdt probe type requires 2 or 3 arguments, found {len(parts)}", "write usdt:binary:namespace:name"
     )
