@@ -201,6 +201,9 @@ class Follow:
             raise CommandFailed(f"still running\n--- stdout\n{self.out}\n--- stderr\n{self.err}") from None
         for reader in self.readers:
             reader.join(5)
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
         return Answer(code=code, out=self.out, err=self.err)
 
     @property
