@@ -1,0 +1,42 @@
+"""docs/language.md is true: every example type-checks, and everything that exists is on the page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from lang.checking import check
+
+from tracelang.builtins import BUILTINS
+from tracelang.functions import FUNCTIONS
+from tracelang.lowering.aggregates import MAP_FUNCTIONS
+from tracelang.providers import PROVIDERS
+from tracelang.report import render_diagnostics
+from tracelang.words import KEYWORDS
+
+_PAGE = (Path(__file__).parents[2] / "docs" / "language.md").read_text()
+_EXAMPLES = re.findall(r"^```bpftrace\n(.*?)^```", _PAGE, re.DOTALL | re.MULTILINE)
+_PROSE = re.sub(r"^```.*?^```", "", _PAGE, flags=re.DOTALL | re.MULTILINE)
+_WORDS = set(re.findall(r"\w+", " ".join([*re.findall(r"`([^`]+)`", _PROSE), *_EXAMPLES])))
+
+
+@pytest.mark.parametrize("example", _EXAMPLES, ids=lambda text: " ".join(text.split())[:40])
+def test_example_is_a_program(example: str) -> None:
+    result = check(example)
+    assert result.typed is not None, render_diagnostics(result.diagnostics, result.sources)
+    assert not result.diagnostics.items, render_diagnostics(result.diagnostics, result.sources)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(list(FUNCTIONS), id="functions"),
+        pytest.param(list(MAP_FUNCTIONS), id="map functions"),
+        pytest.param(list(BUILTINS), id="builtins"),
+        pytest.param(list(KEYWORDS), id="keywords"),
+        pytest.param([item.name for item in PROVIDERS], id="probes"),
+    ],
+)
+def test_everything_that_exists_is_documented(words: list[str]) -> None:
+    assert sorted(set(words) - _WORDS) == []
