@@ -5,14 +5,16 @@ Scalars are C variables; big values, and everything in functions with loops, are
 
 from __future__ import annotations
 
-from tracelang.codegen import places
+from tracelang import ir
+from tracelang.codegen import places, statements
 from tracelang.codegen.copy import zero
 from tracelang.codegen.values import c_type
 from tracelang.codegen.writer import Writer
 from tracelang.types import align_up, is_scalar, size_of
 
 
-def declare_locals(writer: Writer) -> None:
+def declare_locals(writer: Writer, body: tuple[ir.Stmt, ...] = ()) -> None:
+    """body: what follows; variables of it that are set before they are used need no zeroing."""
     program = writer.program
     if writer.frame:
         # What callbacks get: the address of the context pointer.
@@ -33,6 +35,7 @@ def declare_locals(writer: Writer) -> None:
                 writer.emit(f"{kind} {name} = 0;")
         elif writer.lives_in_scratch(size):
             program.scratch_locals.append((f"u8 {name}[{align_up(size, 8)}]", align_up(size, 8)))
-            zero(writer, places.local_place(writer, slot), size)
+            if not statements.is_set_first(body, slot):
+                zero(writer, places.local_place(writer, slot), size)
         else:
             writer.emit(f"u8 {name}[{align_up(max(size, 1), 8)}] __attribute__((aligned(8))) = {{}};")

@@ -38,7 +38,7 @@ def write_program(module: Module, probe: ir.TypedProbe, *, slot: int) -> Program
             for text in scratch_lookup(writer, missing=writer.leave):
                 writer.emit(text)
             _count_hit(writer)
-            declare_locals(writer)
+            declare_locals(writer, () if probe.predicate is not None else probe.body)
             if probe.predicate is not None:
                 with writer.buffers():
                     writer.emit(f"if (!({expressions.condition(writer, probe.predicate)})) {writer.leave}")

@@ -22,10 +22,11 @@ def write_all(writer: Writer, statements: Sequence[ir.Stmt]) -> None:
 
 
 def write(writer: Writer, statement: ir.Stmt) -> None:
+    is_new = statement.span != writer.span
     with writer.at(statement.span), writer.buffers():
-        text = writer.module.source_line(statement.span)
-        if text.strip() and not isinstance(statement, ir.If):
-            writer.emit(f"/* {comment(text)} */")
+        text = _heading(writer, statement) if is_new else ""
+        if text:
+            writer.emit(f"/* {text} */")
         try:
             with writer.capture() as lines:
                 _write(writer, statement)
@@ -33,6 +34,16 @@ def write(writer: Writer, statement: ir.Stmt) -> None:
             error.span = error.span or statement.span
             raise
         _in_scope(writer, lines)
+
+
+def _heading(writer: Writer, statement: ir.Stmt) -> str:
+    """The statement's source for the comment above it; of a loop its head. An `if` is plain without."""
+    text = writer.module.source_line(statement.span)
+    if isinstance(statement, ir.If):
+        return ""
+    if isinstance(statement, loops.LOOPS):
+        text = text.partition("{")[0]
+    return comment(text.strip())
 
 
 _TAKES_STACK = re.compile(r"&[a-z_]+_[0-9]+\b|^u8 [a-z_]+_[0-9]+\[")
@@ -95,10 +106,20 @@ def set_local(writer: Writer, slot: int, value: ir.Expr) -> None:
         places.write(writer, value, destination)
 
 
+def is_set_first(body: Sequence[ir.Stmt], slot: int) -> bool:
+    """Whether the first statement that mentions a scratch variable gives it its value, so that it needs no zero."""
+    for statement in body:
+        if isinstance(statement, ir.SetLocal) and statement.slot == slot:
+            return not reads_local(statement.value, slot)
+        if reads_local(statement, slot):
+            return False
+    return False
+
+
 def reads_local(node: object, slot: int) -> bool:
-    """Whether an expression anywhere reads the scratch variable."""
-    if isinstance(node, ir.Local):
-        return node.slot == slot
+    """Whether an expression or statement anywhere mentions the scratch variable."""
+    if isinstance(node, ir.Local | ir.SetLocal | ir.ForRange | ir.ForMap) and node.slot == slot:
+        return True
     if isinstance(node, tuple):
         return any(reads_local(item, slot) for item in node)
     if isinstance(node, ir.Expr | ir.Stmt):

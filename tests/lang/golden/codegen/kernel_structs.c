@@ -1,0 +1,121 @@
+/* Made by tracejob from a tracing program. Maps are bpf_pseudo_fd(1, n): the loader puts their descriptors there. */
+
+#define MAP_0_ ((void *)bpf_pseudo_fd(1, 0)) /* @ */
+#define MAP_stack ((void *)bpf_pseudo_fd(1, 1)) /* @stack */
+#define TJ_EVENTS ((void *)bpf_pseudo_fd(1, 2)) /* tj_events */
+#define TJ_COUNTERS ((void *)bpf_pseudo_fd(1, 3)) /* tj_counters */
+#define TJ_SCOPE_CGROUPS ((void *)bpf_pseudo_fd(1, 4)) /* tj_scope_cgroup */
+#define TJ_STACKS_8 ((void *)bpf_pseudo_fd(1, 5)) /* tj_stacks */
+#define TJ_SCRATCH ((void *)bpf_pseudo_fd(1, 6)) /* tj_scratch */
+
+/* One more in a slot of this CPU's counters. */
+static __always_inline void count(u32 slot)
+{
+  u64 *counter = bpf_map_lookup_elem(TJ_COUNTERS, &slot);
+  if (counter)
+    *counter += 1;
+}
+
+/* Whether the current task is below one of the target's cgroups; an empty slot (an error) ends the list. */
+static __always_inline u8 in_scope_cgroups(void)
+{
+  for (u32 slot = 0; slot < 4; slot++) {
+    long under = bpf_current_task_under_cgroup(TJ_SCOPE_CGROUPS, slot);
+    if (under == 1)
+      return 1;
+    if (under < 0)
+      return 0;
+  }
+  return 0;
+}
+
+/* Takes a stack and keeps it under the hash of its frames, once. The kernel's own stack maps drop a stack whose short
+   hash another one has. Gives the key, or a negative error number. */
+static __always_inline s64 keep_stack(void *ctx, void *map, u64 *frames, u32 size, u64 flags)
+{
+  s64 got = bpf_get_stack(ctx, frames, size, flags);
+  if (got < 0)
+    return got;
+  u64 count_of = (u64)got >> 3;
+  u64 hash = count_of + 1;
+#pragma clang loop unroll(disable)
+  for (u32 i = 0; i < size / 8; i++) {
+    if (i >= count_of)
+      break;
+    hash = (hash ^ frames[i]) * 0x9e3779b97f4a7c15ULL;
+    hash ^= hash >> 29;
+  }
+  s64 key = hash >> 1;
+  if (!bpf_map_lookup_elem(map, &key) && bpf_map_update_elem(map, &key, frames, 1) && !bpf_map_lookup_elem(map, &key))
+    count(3);
+  return key;
+}
+
+
+struct tj_probe_0_scratch {
+  u8 temporary[64] __attribute__((aligned(8)));
+};
+
+/* tracepoint:sched:sched_switch */
+__attribute__((section(".bpf.fn.tj_probe_0")))
+int tj_probe_0(void *ctx)
+{
+  if (!in_scope_cgroups()) return 1;
+  u32 scratch_slot = 0;
+  struct tj_probe_0_scratch *scratch = bpf_map_lookup_elem(TJ_SCRATCH, &scratch_slot);
+  if (!scratch) return 1;
+  count(8);
+  /* sum(curtask->slots[2]) */
+  {
+    u64 curtask_1 = bpf_get_current_task();
+    u16 loaded_2 = 0;
+    bpf_probe_read_kernel(&loaded_2, sizeof(loaded_2), (void *)(curtask_1 + 44));  /* [2] */
+    u64 number_3 = (u64)loaded_2;
+    u8 key_4[24] __attribute__((aligned(8)));
+    u64 curtask_5 = bpf_get_current_task();
+    u64 loaded_6 = 0;
+    bpf_probe_read_kernel(&loaded_6, sizeof(loaded_6), (void *)(curtask_5 + 24));  /* struct task_struct.parent */
+    u64 curtask_7 = bpf_get_current_task();
+    u8 loaded_8 = 0;
+    bpf_probe_read_kernel(&loaded_8, sizeof(loaded_8), (void *)(curtask_7 + 32));  /* struct task_struct.flag */
+    u32 t_9 = (u32)(((u64)loaded_8 >> 3) & 0x3ULL);
+    __builtin_memset((u64 *)key_4, 0, 16);
+    bpf_probe_read_kernel_str(key_4, 16, (void *)(loaded_6 + 8));
+    *(u32 *)(key_4 + 16) = t_9;
+    u64 * slot_10 = bpf_map_lookup_elem(MAP_0_, key_4);
+    if (!slot_10) {
+      u64 zero_11 = 0;
+      bpf_map_update_elem(MAP_0_, key_4, &zero_11, 1);
+      slot_10 = bpf_map_lookup_elem(MAP_0_, key_4);
+      if (!slot_10) {
+        count(1);
+      }
+    }
+    if (slot_10) {
+      *slot_10 += (u64)number_3;
+    }
+  }
+  /* count() */
+  {
+    u8 key_12[16] __attribute__((aligned(8)));
+    u8 *frames_13 = scratch->temporary + 0;
+    s64 stack_14 = keep_stack(ctx, TJ_STACKS_8, (u64 *)frames_13, 64, 0);
+    u32 pid_15 = 0;
+    *(s64 *)key_12 = stack_14;
+    *(u32 *)(key_12 + 8) = pid_15;
+    *(u32 *)(key_12 + 12) = 0;
+    u64 * slot_16 = bpf_map_lookup_elem(MAP_stack, key_12);
+    if (!slot_16) {
+      u64 zero_17 = 0;
+      bpf_map_update_elem(MAP_stack, key_12, &zero_17, 1);
+      slot_16 = bpf_map_lookup_elem(MAP_stack, key_12);
+      if (!slot_16) {
+        count(1);
+      }
+    }
+    if (slot_16) {
+      *slot_16 += 1;
+    }
+  }
+  return 1;
+}

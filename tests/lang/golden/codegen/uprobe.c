@@ -1,0 +1,103 @@
+/* Made by tracejob from a tracing program. Maps are bpf_pseudo_fd(1, n): the loader puts their descriptors there. */
+
+#define MAP_results ((void *)bpf_pseudo_fd(1, 0)) /* @results */
+#define MAP_first ((void *)bpf_pseudo_fd(1, 1)) /* @first */
+#define TJ_EVENTS ((void *)bpf_pseudo_fd(1, 2)) /* tj_events */
+#define TJ_COUNTERS ((void *)bpf_pseudo_fd(1, 3)) /* tj_counters */
+#define TJ_SCOPE_CGROUPS ((void *)bpf_pseudo_fd(1, 4)) /* tj_scope_cgroup */
+
+struct event_0 {
+  u64 id;
+  u8 a0[1024];
+  s32 a1;
+  u8 pad[4];
+} __attribute__((packed, aligned(8)));
+
+/* One more in a slot of this CPU's counters. */
+static __always_inline void count(u32 slot)
+{
+  u64 *counter = bpf_map_lookup_elem(TJ_COUNTERS, &slot);
+  if (counter)
+    *counter += 1;
+}
+
+/* Whether the current task is below one of the target's cgroups; an empty slot (an error) ends the list. */
+static __always_inline u8 in_scope_cgroups(void)
+{
+  for (u32 slot = 0; slot < 4; slot++) {
+    long under = bpf_current_task_under_cgroup(TJ_SCOPE_CGROUPS, slot);
+    if (under == 1)
+      return 1;
+    if (under < 0)
+      return 0;
+  }
+  return 0;
+}
+
+
+/* uprobe:/lib/libshop.so:buy */
+__attribute__((section(".bpf.fn.tj_probe_0")))
+int tj_probe_0(void *ctx)
+{
+  if (!in_scope_cgroups()) return 0;
+  count(8);
+  /* printf("%s %d.n", str(args.name), args.count) */
+  u64 r_arg0_1 = *(volatile u64 *)(ctx + 112);
+  u64 t_2 = r_arg0_1;
+  u64 r_arg1_3 = *(volatile u64 *)(ctx + 104);
+  s32 t_4 = (s32)r_arg1_3;
+  struct event_0 *event_5 = bpf_ringbuf_reserve(TJ_EVENTS, sizeof(*event_5), 0);
+  if (event_5) {
+    event_5->id = 0;
+    bpf_probe_read_user_str(event_5->a0, 1024, (void *)t_2);
+    event_5->a1 = t_4;
+    bpf_ringbuf_submit(event_5, 1);
+  } else {
+    count(0);
+  }
+  return 0;
+}
+
+/* uretprobe:/lib/libshop.so:buy */
+__attribute__((section(".bpf.fn.tj_probe_1")))
+int tj_probe_1(void *ctx)
+{
+  if (!in_scope_cgroups()) return 0;
+  count(9);
+  /* count() */
+  {
+    u64 r_ax_1 = *(volatile u64 *)(ctx + 80);
+    u64 return_value_2 = r_ax_1;
+    u64 key_3 = return_value_2;
+    u64 * slot_4 = bpf_map_lookup_elem(MAP_results, &key_3);
+    if (!slot_4) {
+      u64 zero_5 = 0;
+      bpf_map_update_elem(MAP_results, &key_3, &zero_5, 1);
+      slot_4 = bpf_map_lookup_elem(MAP_results, &key_3);
+      if (!slot_4) {
+        count(1);
+      }
+    }
+    if (slot_4) {
+      *slot_4 += 1;
+    }
+  }
+  return 0;
+}
+
+/* usdt:/lib/libshop.so:shop:sale */
+__attribute__((section(".bpf.fn.tj_probe_2")))
+int tj_probe_2(void *ctx)
+{
+  if (!in_scope_cgroups()) return 0;
+  count(10);
+  /* @first = arg0 */
+  {
+    u64 r_di_1 = *(volatile u64 *)(ctx + 112);
+    u64 value_2 = (u64)(u64)r_di_1;
+    u32 key_3 = 0;
+    u64 * slot_4 = bpf_map_lookup_elem(MAP_first, &key_3);
+    if (slot_4) *slot_4 = value_2;
+  }
+  return 0;
+}
