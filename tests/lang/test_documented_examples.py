@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from lang.checking import check
 
+from lang.checking import check
 from tracelang.builtins import BUILTINS
 from tracelang.functions import FUNCTIONS
 from tracelang.lowering.aggregates import MAP_FUNCTIONS
