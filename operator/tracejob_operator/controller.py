@@ -24,7 +24,7 @@ from tracejob_operator.informer import Informer
 from tracejob_operator.kube import Pod
 from tracejob_operator.logs import follow
 from tracejob_operator.picture import Agent, Job, Picture
-from tracejob_operator.reconcile import decide, wanted_pods
+from tracejob_operator.reconcile import decide, traced_pods
 from tracejob_operator.reporter import Reporter
 from tracejob_operator.settings import Settings
 from tracejob_operator.target import PodQuery, Problem, resolve
@@ -148,9 +148,7 @@ class Controller:
         resolution = resolve(self.job.spec.target, self._pods.objects.values(), query=self._query)
         if resolution.problem is not None and not self._agents:
             self._problem = resolution.problem
-        known = frozenset(uid for pods in self._known.values() for uid in pods)
-        wanted = {node: wanted_pods(self.job, pods, known=known) for node, pods in resolution.pods.items()}
-        return {node: pods for node, pods in wanted.items() if pods}
+        return traced_pods(self.job, resolution, known=self._known)
 
     def _see_agents(self) -> None:
         """Match agents with their pods, adopt those of an earlier life, follow the logs of those that run."""

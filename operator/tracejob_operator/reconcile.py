@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from tracejob_api.request import AgentLimits, AgentRequest, JobRef, PodTarget, P
 from tracejob_api.spec import ClusterTargetKind, ClusterTraceJobSpec, LimitsSpec, ProcessSelector
 from tracejob_operator.agents import AgentState
 from tracejob_operator.picture import Agent, Job, Picture
-from tracejob_operator.target import kind_of
+from tracejob_operator.target import Resolution, kind_of
 
 STOP_GRACE = timedelta(seconds=10)
 """How long an agent that was asked to stop may take before its pod's deadline is lowered."""
@@ -95,11 +95,24 @@ def new_request(picture: Picture, node: str, pods: tuple[PodTarget, ...]) -> Age
     )
 
 
-def wanted_pods(job: Job, pods: tuple[PodTarget, ...], *, known: frozenset[str]) -> tuple[PodTarget, ...]:
-    """The pods that the job may trace: a job that doesn't follow new pods keeps to those it began with (`known`)."""
-    if job.follows_new_pods or not known:
-        return pods
-    return tuple(pod for pod in pods if pod.uid in known)
+def traced_pods(
+    job: Job, resolution: Resolution, *, known: Mapping[str, Mapping[str, PodTarget]]
+) -> dict[str, tuple[PodTarget, ...]]:
+    """Pods by node that should be traced now. known: by node and UID, those that the job has traced so far.
+
+    A job that doesn't follow new pods keeps to those it began with. A pod whose containers are being restarted stays.
+    """
+    begun = {uid for pods in known.values() for uid in pods}
+    found: dict[str, list[PodTarget]] = {}
+    for node, pods in resolution.pods.items():
+        wanted = [pod for pod in pods if job.follows_new_pods or not begun or pod.uid in begun]
+        if wanted:
+            found[node] = wanted
+    for node, old in known.items():
+        for uid, pod in old.items():
+            if uid in resolution.paused:
+                found.setdefault(node, []).append(pod)
+    return {node: tuple(sorted(pods, key=lambda pod: pod.name)) for node, pods in sorted(found.items())}
 
 
 def _for_agent(picture: Picture, node: str, agent: Agent, *, stopping: bool) -> Iterator[Action]:

@@ -52,13 +52,14 @@ class PodQuery:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Pods to trace, by node. `problem` is set when there is nothing to trace."""
+    """Pods to trace, by node. `problem` is set when there is nothing to trace.
+
+    paused: UIDs of pods that live but have no container running now: one that is being restarted, most likely.
+    """
 
     pods: Mapping[str, tuple[PodTarget, ...]]
     problem: Problem | None = None
-
-    def count(self) -> int:
-        return sum(len(pods) for pods in self.pods.values())
+    paused: frozenset[str] = frozenset()
 
 
 def kind_of(target: Target | ClusterTarget) -> ClusterTargetKind:
@@ -136,9 +137,15 @@ def resolve(target: Target | ClusterTarget, pods: Iterable[Pod], *, query: PodQu
         containers = _running(pod, wanted=target.containers)
         if pod.spec.node_name and containers:
             by_node.setdefault(pod.spec.node_name, []).append(_pod_target(pod, containers, wanted=target.containers))
+    traced = {found.uid for pods_of_node in by_node.values() for found in pods_of_node}
+    paused = frozenset(
+        pod.metadata.uid
+        for pod in alive
+        if pod.metadata.uid not in traced and pod.status.phase not in ("Succeeded", "Failed")
+    )
     if not by_node:
-        return Resolution({}, _none_running(target, alive))
-    return Resolution({node: tuple(found) for node, found in sorted(by_node.items())})
+        return Resolution({}, _none_running(target, alive), paused)
+    return Resolution({node: tuple(found) for node, found in sorted(by_node.items())}, paused=paused)
 
 
 def _pod_target(pod: Pod, containers: Sequence[ContainerStatus], *, wanted: Sequence[str]) -> PodTarget:

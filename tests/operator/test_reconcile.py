@@ -28,9 +28,9 @@ from tracejob_operator.reconcile import (
     UpdateAgent,
     decide,
     new_request,
-    wanted_pods,
+    traced_pods,
 )
-from tracejob_operator.target import Problem
+from tracejob_operator.target import Problem, Resolution
 
 A, B = make.target("a"), make.target("b")
 FOLLOWING = TraceJobSpec(target=Target(selector=LabelSelector()), program=Program(inline="begin { }"))
@@ -69,9 +69,17 @@ def test_a_new_node_gets_no_agent(spec: TraceJobSpec | None, ago: float) -> None
 
 
 def test_a_job_that_does_not_follow_keeps_to_the_pods_it_began_with() -> None:
-    assert wanted_pods(make.job(), (A, B), known=frozenset({A.uid})) == (A,)
-    assert wanted_pods(make.job(), (A, B), known=frozenset()) == (A, B)
-    assert wanted_pods(make.job(FOLLOWING), (A, B), known=frozenset({A.uid})) == (A, B)
+    found = Resolution({"n1": (A, B)})
+    assert traced_pods(make.job(), found, known={"n1": {A.uid: A}}) == {"n1": (A,)}
+    assert traced_pods(make.job(), found, known={}) == {"n1": (A, B)}
+    assert traced_pods(make.job(FOLLOWING), found, known={"n1": {A.uid: A}}) == {"n1": (A, B)}
+
+
+@pytest.mark.parametrize("spec", [None, FOLLOWING], ids=["does not follow", "follows"])
+def test_a_pod_whose_container_is_being_restarted_stays_a_target(spec: TraceJobSpec | None) -> None:
+    found = Resolution({"n1": (B,)}, paused=frozenset({A.uid, "another"}))
+    known = {"n1": {A.uid: A, B.uid: B}}
+    assert traced_pods(make.job(spec), found, known=known) == {"n1": (A, B)}
 
 
 def test_when_its_pods_are_gone_an_agent_is_asked_to_stop() -> None:

@@ -148,3 +148,17 @@ def test_every_operator_of_a_selector_is_spelled_as_the_api_server_reads_it() ->
 
 def test_both_kinds_of_job_know_the_same_workloads() -> None:
     assert {kind.value for kind in ClusterTargetKind} == {kind.value for kind in TargetKind} | {"Node"}
+
+
+@pytest.mark.parametrize(
+    ("pod", "paused"),
+    [
+        (make.pod(containers={"main": make.waiting("CrashLoopBackOff")}), True),
+        (make.pod(containers={"main": make.terminated(1)}), True),
+        (make.pod(phase="Succeeded", containers={"main": make.terminated(0)}), False),
+        (make.pod(deleted=True), False),
+    ],
+    ids=["backing off", "about to be restarted", "ended", "being deleted"],
+)
+def test_a_pod_between_two_lives_of_its_container_is_told_from_one_that_is_gone(pod: Pod, paused: bool) -> None:
+    assert (pod.metadata.uid in resolve(WEB, [pod], query=QUERY).paused) is paused
