@@ -52,6 +52,18 @@ class Child:
             os.close(self._gate)
             self._gate = -1
 
+    def runs_its_command(self) -> bool:
+        """Whether it is past its exec: until then it is a copy of us."""
+        try:
+            return Path(f"/proc/{self.pid}/exe").readlink() != Path("/proc/self/exe").readlink() or self._is_ours
+        except OSError:
+            return False
+
+    @property
+    def _is_ours(self) -> bool:
+        """The command is the interpreter that runs us."""
+        return self._gate < 0 and Path(self.path).resolve() == Path("/proc/self/exe").resolve()
+
     def has_ended(self) -> bool:
         if self._status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)

@@ -14,6 +14,8 @@ from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.sink import End
 from tracelang.plan import MapRole
 
+_OFTEN, _SELDOM = 10, 50  # polls
+
 
 class NoErrors:
     errors = 0
@@ -79,8 +81,9 @@ class LocalController:
     def _remember_symbols(self) -> None:
         """What the process maps, often at first and then about every second: its end may come at any time."""
         target = self._child.pid if self._child else self._pid
-        if target and self._symbols and (self._polls < 10 or self._polls % 50 == 0):
-            self._symbols.remember(target)
+        if self._symbols and (self._polls < _OFTEN or self._polls % _SELDOM == 0):
+            if target and (self._child is None or self._child.runs_its_command()):
+                self._symbols.remember(target)
         self._polls += 1
 
     def is_signalled(self) -> bool:

@@ -17,9 +17,10 @@ from tracelang.facts import Location, Signature
 from tracelang.providers import PROVIDERS, find_provider
 from tracelang.providers.base import Parsed
 from tracelang.providers.perf_events import HARDWARE_ALIASES, HARDWARE_EVENTS, SOFTWARE_ALIASES, SOFTWARE_EVENTS
-from tracelang.types import name_of
+from tracelang.types import IntType, PointerType, Type, name_of
 
 _TYPE_KINDS = {"struct": (Kind.STRUCT,), "union": (Kind.UNION,), "enum": (Kind.ENUM, Kind.ENUM64)}
+_C_INTEGERS = {8: "char", 16: "short", 32: "int", 64: "long"}
 _TIMERS = {"interval": ("hz", "ms", "s", "us"), "profile": ("hz", "ms", "s", "us")}
 _EVENTS = {
     "software": sorted([*SOFTWARE_EVENTS, *SOFTWARE_ALIASES]),
@@ -120,15 +121,25 @@ def _arguments(facts: HostFacts, provider: str, location: Location) -> list[str]
             return _signature(facts.user_function(location.target, location.function))
         case "uretprobe":
             signature = facts.user_function(location.target, location.function)
-            return [f"{name_of(signature.result)} retval"] if signature and signature.result else []
+            return [f"{_c_name(signature.result)} retval"] if signature and signature.result else []
         case "iter":
             layout = facts.iterator(location.function)
-            return [f"{name_of(item.type)} {item.name}" for item in layout.members.values()] if layout else []
+            return [f"{_c_name(item.type)} {item.name}" for item in layout.members.values()] if layout else []
     return []
 
 
 def _signature(signature: Signature | None) -> list[str]:
-    return [f"{name_of(item.type)} {item.name}" for item in signature.parameters] if signature else []
+    return [f"{_c_name(item.type)} {item.name}" for item in signature.parameters] if signature else []
+
+
+def _c_name(type_: Type) -> str:
+    """A type as C spells it."""
+    match type_:
+        case IntType(bits=bits, signed=signed):
+            return f"{'' if signed else 'unsigned '}{_C_INTEGERS[bits]}"
+        case PointerType(target=target):
+            return f"{_c_name(target)} *"
+    return name_of(type_)
 
 
 def _types(facts: HostFacts, *, keyword: str, pattern: str, verbose: bool) -> Iterator[str]:
