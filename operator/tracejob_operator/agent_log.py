@@ -10,6 +10,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import assert_never
 
+import msgspec
+
 from tracejob_api.maps import MapSnapshot
 from tracejob_api.records import (
     AnyRecord,
@@ -31,7 +33,10 @@ from tracejob_api.records import (
 )
 
 OUTPUT_KEPT = 2000
-"""Lines of printed output that the operator keeps of each agent."""
+"""Records of printed output that the operator keeps of each agent, the newest."""
+
+OUTPUT_BYTES_KEPT = 1 << 20
+"""Characters of them, so that many agents that print much don't fill the operator's memory."""
 
 
 @dataclass(slots=True)
@@ -49,7 +54,8 @@ class AgentLog:
     losses: Losses = field(default_factory=Losses)
     cost: Cost = field(default_factory=Cost)
     events: int = 0
-    output: deque[Output] = field(default_factory=lambda: deque(maxlen=OUTPUT_KEPT))
+    output: deque[Output] = field(default_factory=deque)
+    output_size: int = 0
     result: Result | None = None
     next_seq: int = 0
     missed: int = 0
@@ -85,7 +91,7 @@ class AgentLog:
             case TargetsRecord():
                 self._take_targets(record.targets)
             case Output():
-                self.output.append(record)
+                self._keep(record)
                 self.events += 1
             case Maps():
                 self.maps, self.losses = record.maps, record.losses
@@ -100,6 +106,13 @@ class AgentLog:
                 self.events = max(self.events, record.events)
             case _:
                 assert_never(record)
+
+    def _keep(self, record: Output) -> None:
+        # The text is all that is shown; a printed map comes in the next snapshot.
+        self.output.append(msgspec.structs.replace(record, values=(), map=None))
+        self.output_size += len(record.text)
+        while len(self.output) > OUTPUT_KEPT or self.output_size > OUTPUT_BYTES_KEPT:
+            self.output_size -= len(self.output.popleft().text)
 
     def _take_targets(self, reports: tuple[TargetReport, ...]) -> None:
         self.targets.update({(report.uid, report.container): report for report in reports})

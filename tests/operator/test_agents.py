@@ -6,7 +6,7 @@ import pytest
 
 import job_builders as make
 from tracejob_api.records import AnyRecord, Digest, EndReason, Failure, encode_digest, encode_record
-from tracejob_operator.agent_log import AgentLog
+from tracejob_operator.agent_log import OUTPUT_BYTES_KEPT, OUTPUT_KEPT, AgentLog
 from tracejob_operator.agents import AgentState, judge
 from tracejob_operator.kube import ContainerState, Pod
 
@@ -98,3 +98,12 @@ def test_a_log_that_is_read_again_changes_nothing_and_gaps_are_counted() -> None
         log.feed(encode_record(record))
     assert [record.text for record in log.output] == ["a", "b"]
     assert (log.events, log.missed, log.next_seq) == (2, 2, 5)
+
+
+def test_only_the_newest_output_is_kept_by_number_and_by_size() -> None:
+    log = AgentLog()
+    for seq in range(OUTPUT_KEPT + 5):
+        log.feed(encode_record(make.output("x", seq=seq)))
+    assert (len(log.output), log.output[0].seq, log.events) == (OUTPUT_KEPT, 5, OUTPUT_KEPT + 5)
+    log.feed(encode_record(make.output("y" * (OUTPUT_BYTES_KEPT - 1), seq=OUTPUT_KEPT + 5)))
+    assert (len(log.output), log.output_size) == (2, OUTPUT_BYTES_KEPT)
