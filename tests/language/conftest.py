@@ -69,11 +69,11 @@ def kernel_lacks(provider: str) -> str:
 def build_programs() -> Path:
     """The test programs, compiled when their source is newer; the folder that holds them."""
     BUILD.mkdir(parents=True, exist_ok=True)
-    compiler = shutil.which("gcc")
-    assert compiler, "the test programs need gcc: make install-deps"
     for source in sorted((HERE / "programs").glob("*.c")):
         target = BUILD / source.stem
         if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+            compiler = shutil.which("gcc")
+            assert compiler, "the test programs need gcc: make install-deps"
             partial = target.with_suffix(f".{os.getpid()}")
             command = [compiler, "-g", "-O0", "-fno-omit-frame-pointer", "-rdynamic", "-pthread", "-o", str(partial)]
             subprocess.run([*command, str(source)], check=True)
