@@ -20,11 +20,21 @@ from kubectl_trace.client import Api, ApiError, Gone, Json, NotFound, Refused, U
 from kubectl_trace.errors import CommandError
 from kubectl_trace.jobs import Job
 from kubectl_trace.outcome import finished
-from tracejob_api.labels import AGENT_CONTAINER, ANNOTATION_NODE, COMPONENT_AGENT, LABEL_COMPONENT, LABEL_JOB_UID
+from tracejob_api.labels import (
+    AGENT_CONTAINER,
+    ANNOTATION_NODE,
+    COMPONENT_AGENT,
+    LABEL_COMPONENT,
+    LABEL_JOB_UID,
+    SYSTEM_NAMESPACE,
+)
 from tracejob_api.records import AnyRecord, RecordError, Result, decode_record
 
 PATIENCE = 60.0
 """Seconds for which an API server may be away before following is given up."""
+
+SILENCE = 10.0
+"""Seconds after which a job that no operator has looked at is worth a word."""
 
 _RETRY = 0.3
 
@@ -79,12 +89,14 @@ class Follower:
         self._agents_in = agents_in
         self._queue: SimpleQueue[Event] = SimpleQueue()
         self._closed = threading.Event()
+        self._taken_up = threading.Event()
         self._logs: dict[str, threading.Thread] = {}
         self._lock = threading.Lock()
         self._interrupts = 0
 
     def start(self) -> None:
         self._spawn(self._watch_job)
+        self._spawn(self._watch_silence)
         if self._agents_in:
             self._spawn(self._watch_agents)
 
@@ -122,6 +134,16 @@ class Follower:
         with self._lock:
             return any(thread.is_alive() for thread in self._logs.values())
 
+    def _watch_silence(self) -> None:
+        """Say so when nobody takes the job up: an operator that doesn't run tells nothing by itself."""
+        if self._job.status.phase is None and not self._taken_up.wait(SILENCE) and not self._closed.is_set():
+            self._queue.put(
+                Trouble(
+                    f"no operator has taken up the job after {SILENCE:g} s; "
+                    f"does it run? kubectl -n {SYSTEM_NAMESPACE} get pods"
+                )
+            )
+
     def _watch_job(self) -> None:
         job = self._job
         self._queue.put(JobSeen(job))
@@ -133,6 +155,8 @@ class Follower:
                     self._queue.put(JobSeen(seen))
                     if seen is None:
                         return
+                    if seen.status.phase is not None:
+                        self._taken_up.set()
                     job = seen
                     if finished(job.status):
                         return

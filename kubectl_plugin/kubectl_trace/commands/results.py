@@ -26,8 +26,10 @@ def command(context: Context, *, job: str, form: str, names: tuple[str, ...]) ->
     from kubectl_trace.errors import CommandError
     from kubectl_trace.outcome import finished
     from kubectl_trace.printers.structured import document, result_document
-    from kubectl_trace.printers.text import TextView
+    from kubectl_trace.printers.summary import loss_line
     from kubectl_trace.results import gather
+    from tracejob_api.escape import escape_line
+    from tracejob_api.text import render_maps
 
     api = context.api()
     found = jobs.find(api, job)
@@ -40,7 +42,10 @@ def command(context: Context, *, job: str, form: str, names: tuple[str, ...]) ->
             raise CommandError(f"the job has no map {', '.join(missing)}", hint=f"its maps: {there}")
         result = replace(result, maps=tuple(item for item in result.maps if item.name in wanted))
     if form == "text":
-        TextView(context).finished(found, result)
+        context.out.write(render_maps(result.maps, quote=escape_line))
+        for line in (result.note, loss_line(result.losses)):
+            if line:
+                context.notice(line)
     else:
         context.show(document(result_document(found, result), form=form))
     if not finished(found.status):

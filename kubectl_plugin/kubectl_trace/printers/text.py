@@ -11,7 +11,7 @@ from kubectl_trace.outcome import attached
 from kubectl_trace.printers.summary import cost_line, loss_line, targets_line
 from kubectl_trace.results import FullResult
 from tracejob_api.escape import escape, escape_line
-from tracejob_api.records import AnyRecord
+from tracejob_api.records import AnyRecord, Attached
 from tracejob_api.text import render_maps
 
 
@@ -22,12 +22,18 @@ class TextView:
         self._context = context
         self._marked = False
         self._resolved = False
+        self._nodes = 0
         self._attached = False
+        self._attached_on: set[str] = set()
         self._printed = False
         self._partial: dict[str, str] = {}
 
     def record(self, node: str, record: AnyRecord, line: bytes) -> None:
-        """Output comes through `printed`; other records are the status's business."""
+        """Output comes through `printed`. That an agent has attached is known from it before the status says so."""
+        if isinstance(record, Attached):
+            self._attached_on.add(node)
+            if self._resolved and len(self._attached_on) >= self._nodes:
+                self._say_attached()
 
     def printed(self, *, node: str, pod: str, seq: int, text: str) -> None:
         text = escape(text)
@@ -45,10 +51,15 @@ class TextView:
 
     def job(self, job: Job) -> None:
         self._marked = self._marked or job.status.summary.nodes > 1
+        self._nodes = job.status.summary.nodes
         if not self._resolved and job.status.targets.desired:
             self._resolved = True
             self._notice(targets_line(job))
-        if not self._attached and attached(job.status):
+        if attached(job.status):
+            self._say_attached()
+
+    def _say_attached(self) -> None:
+        if not self._attached:
             self._attached = True
             self._notice("attached")
 
