@@ -85,8 +85,8 @@ class Agent:
         try:
             return self._trace(request)
         except ProgramError as error:
-            source = Source(request.program.name, request.program.text)
-            self._diagnose(error.diagnostics, (source,))
+            own = (Source(request.program.name, request.program.text),)
+            self._diagnose(error.diagnostics, error.sources or own)
             return self._fail(records.Failure.PROGRAM_INVALID, str(error), AgentExit.PROGRAM_ERROR)
         except TargetsGoneError as error:
             return self._fail(records.Failure.TARGET_GONE, str(error), AgentExit.TARGET_GONE)

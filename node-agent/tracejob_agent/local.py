@@ -122,7 +122,8 @@ def run_local(arguments: list[str]) -> int:
     except ProgramError as error:
         from tracelang.report import render_diagnostics
 
-        sys.stderr.write(render_diagnostics(error.diagnostics, (Source(name, text),), color=sys.stderr.isatty()))
+        sources = error.sources or (Source(name, text),)
+        sys.stderr.write(render_diagnostics(error.diagnostics, sources, color=sys.stderr.isatty()))
         return PROGRAM_ERROR
     except VerifierError as error:
         return _say("\n".join((str(error), *error.log.strip().splitlines()[-12:])), PROGRAM_ERROR)

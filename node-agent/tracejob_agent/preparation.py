@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import os
 import pickle
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ _FROM_THE_KERNEL_ALONE = frozenset(
 )
 """Providers whose places don't depend on files or processes: plans over these are the same until the kernel changes."""
 
+_ASKS_THE_MACHINE = re.compile(r"\b(cgroupid|kaddr|uaddr|percpu_kaddr|include|import)\b")
+
 FrontEnd = Callable[[], tuple[Facts, CompileOptions]]
 """Makes what the compiler asks, in the child: so its memory and its imports stay there."""
 
@@ -45,6 +48,14 @@ class Prepared:
     diagnostics: Diagnostics
     sources: tuple[Source, ...]
     stages: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """A ProgramError on its way out of the child."""
+
+    diagnostics: Diagnostics
+    sources: tuple[Source, ...]
 
 
 def prepare(
@@ -76,12 +87,14 @@ def prepare(
     if not data:
         raise CompileFault(f"the compiler's front end died (status {status})")
     made = pickle.loads(data)
-    if isinstance(made, Diagnostics):
-        raise ProgramError(made)
+    if isinstance(made, _Refusal):
+        error = ProgramError(made.diagnostics)
+        error.sources = made.sources
+        raise error
     if isinstance(made, EngineError):
         raise made
     assert isinstance(made, Prepared)
-    if _is_cacheable(made.plan):
+    if _is_cacheable(made, text):
         write_cached(key, _sealed(data))
     return made
 
@@ -146,12 +159,12 @@ def _answer(text: str, *, name: str, front_end: FrontEnd, parent: int, descripto
         os._exit(70)
 
 
-def _outcome(text: str, *, name: str, front_end: FrontEnd) -> Prepared | Diagnostics | EngineError:
+def _outcome(text: str, *, name: str, front_end: FrontEnd) -> Prepared | _Refusal | EngineError:
     try:
         facts, options = front_end()
         return prepare_here(text, name=name, facts=facts, options=options)
     except ProgramError as error:
-        return error.diagnostics
+        return _Refusal(error.diagnostics, error.sources)
     except EngineError as error:
         return error
     except Exception as error:
@@ -200,5 +213,12 @@ def _sealed(data: bytes) -> bytes:
     return hashlib.sha256(data).digest() + data
 
 
-def _is_cacheable(plan: Plan) -> bool:
-    return all(item.provider in _FROM_THE_KERNEL_ALONE for program in plan.programs for item in program.attachments)
+def _is_cacheable(made: Prepared, text: str) -> bool:
+    """Whether the text and the kernel are all that the plan was made from: no files, no processes, no addresses."""
+    return (
+        len(made.sources) == 1
+        and not _ASKS_THE_MACHINE.search(text)
+        and all(
+            item.provider in _FROM_THE_KERNEL_ALONE for program in made.plan.programs for item in program.attachments
+        )
+    )

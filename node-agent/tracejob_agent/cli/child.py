@@ -96,6 +96,7 @@ def _wait_and_exec(path: str, words: list[str], opens: int, gate: int) -> None:
         libc.personality(_ADDR_NO_RANDOMIZE)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         if os.read(opens, 1):
             os.execv(path, words)
     finally:

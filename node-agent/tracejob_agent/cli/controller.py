@@ -15,6 +15,8 @@ from tracejob_agent.sink import End
 from tracelang.plan import MapRole
 
 _OFTEN, _SELDOM = 10, 50  # polls
+SELF_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGCONT)
+"""What `self` probes wait for. Held back until they are attached: such a signal would end us before."""
 
 
 class NoErrors:
@@ -59,6 +61,7 @@ class LocalController:
             pids.update(struct.pack("<I", self._pid), b"\1".ljust(pids.spec.value_size, b"\0"))
 
     def attached(self) -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SELF_SIGNALS)
         if self._child is not None and not self._dry_run:
             self._child.let_go()
 

@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tracejob_agent.cli.front_end import facts_for
 from tracejob_agent.cli.options import Options
-from tracejob_agent.cli.run import facts_for
 from tracejob_agent.kernel.btf_c import definition, parameters
 from tracejob_agent.kernel.btf_file import Kind
 from tracejob_agent.kernel.host_facts import HostFacts

@@ -1,0 +1,56 @@
+"""What a local run asks the compiler for: the options of the command line in, facts and compile options out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tracejob_agent.cli.options import Options
+from tracejob_agent.errors import TargetError
+from tracejob_agent.kernel.host_facts import HostFacts
+from tracejob_agent.target.pid_namespace import pid_namespace_level
+from tracelang.plan import CompileOptions, ScopeOptions
+
+
+def front_end(options: Options, settings: dict[str, str]) -> tuple[HostFacts, CompileOptions]:
+    """The machine as the target sees it, and what to compile for."""
+    facts = facts_for(options)
+    return facts, compile_options(options, settings, pid_namespace_level(facts))
+
+
+def facts_for(options: Options) -> HostFacts:
+    """The machine as the target sees it."""
+    root = Path("/")
+    pids: tuple[int, ...] = ()
+    if options.pid:
+        pids = (options.pid,)
+        root = target_root(options.pid)
+    return HostFacts(
+        roots=(root,),
+        pids=pids,
+        files=True,
+        include_folders=tuple(options.include_folders),
+        unsafe=options.has("unsafe"),
+    )
+
+
+def target_root(pid: int) -> Path:
+    """The process's file system, when it isn't ours. Raises TargetError without such a process."""
+    try:
+        theirs = os.stat(f"/proc/{pid}/ns/mnt").st_ino  # noqa: PTH116 - a magic link: not to be resolved
+    except OSError:
+        raise TargetError("Failed to attach to pid: Unable to open pidfd (No such process)") from None
+    return Path("/") if theirs == Path("/proc/self/ns/mnt").stat().st_ino else Path(f"/proc/{pid}/root")
+
+
+def compile_options(options: Options, settings: dict[str, str], level: int) -> CompileOptions:
+    return CompileOptions(
+        scope=ScopeOptions("pids") if options.pid else ScopeOptions(),
+        pid_namespace_level=level,
+        positional=tuple(options.positional),
+        named=dict(options.named),
+        config=settings,
+        unsafe=options.has("unsafe"),
+        warnings=not options.has("no_warnings"),
+        count_hits=False,
+    )
