@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -67,6 +68,8 @@ def _run_program(options: Options) -> int:
     from tracelang.report import render_diagnostics
     from tracelang.source import Source
 
+    # What `self` probes wait for is held back until they are attached (`LocalController.attached`).
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGCONT))
     # Programs and scripts know the tracer by this name: /comm != "bpftrace"/, pkill -INT bpftrace.
     ctypes.CDLL(None).prctl(_PR_SET_NAME, b"bpftrace", 0, 0, 0)
     name, text = read_program(options)
