@@ -42,10 +42,10 @@ class Pod:
     def container(self) -> Path:
         return self.folder / self.target.containers[0].id
 
-    def start(self, script: str, *, folder: Path | None = None) -> subprocess.Popen[bytes]:
+    def start(self, script: str, *, folder: Path | None = None, stdin: int | None = None) -> subprocess.Popen[bytes]:
         """A python process in the container (or another folder of the pod); the shell enters, then becomes it."""
         enter = f'echo $$ > "{folder or self.container}/cgroup.procs" && exec "$@"'
-        return subprocess.Popen(["sh", "-c", enter, "sh", sys.executable, "-S", "-c", script])
+        return subprocess.Popen(["sh", "-c", enter, "sh", sys.executable, "-S", "-c", script], stdin=stdin)
 
     def run(self, script: str, *, folder: Path | None = None) -> None:
         assert self.start(script, folder=folder).wait() == 0

@@ -269,13 +269,16 @@ def test_two_agents_at_once_each_count_their_own(tmp_path: Path) -> None:
 
 
 def test_only_the_processes_that_match_count(tmp_path: Path) -> None:
-    script = "import os, time\ntime.sleep(2)\n" + WORK
+    script = "import os, sys\nsys.stdin.read()\n" + WORK
     with pod() as target:
-        chosen, other = target.start(script), target.start(script + "\n#other")
+        chosen, other = target.start(script, stdin=subprocess.PIPE), target.start(script, stdin=subprocess.PIPE)
         made = request(COUNT, target.target, process=ProcessFilter(pid=inner_pid(chosen.pid)))
         with agent(made, tmp_path) as running:
             running.attached()
-            assert (chosen.wait(), other.wait()) == (0, 0)
+            for process in (chosen, other):
+                assert process.stdin
+                process.stdin.close()
+                assert process.wait(30) == 0
             running.process.send_signal(signal.SIGTERM)
             assert map_values(running.result(), "@calls") == {(): CALLS}
 
