@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ from tracejob_api.labels import CLUSTER_PLURAL, GROUP
 Json = dict[str, object]
 
 CONNECT_TIMEOUT = 10.0
+_PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Seconds between attempts at a server that says that it is busy."""
+
 MERGE_PATCH = "application/merge-patch+json"
 APPLY_PATCH = "application/apply-patch+yaml"
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
@@ -74,6 +78,10 @@ class Conflict(ApiError):
 
 class Refused(ApiError):
     """The server understood and won't: validation or an admission policy."""
+
+
+class Busy(ApiError):
+    """Try later: nothing was done (a resource that is just being made answers so)."""
 
 
 class Gone(ApiError):
@@ -121,10 +129,18 @@ class Api:
         accept: str = "application/json",
     ) -> Json:
         """One request and its JSON answer; ApiError when the answer is a refusal."""
-        with self._open(
-            method, path, query=query, body=body, content_type=content_type, accept=accept, read_timeout=self._timeout
-        ) as response:
-            return cast(Json, json.loads(response.read()))
+        for pause in (*_PAUSES, 0.0):
+            try:
+                with self._open(
+                    method, path, query=query, body=body, content_type=content_type, accept=accept,
+                    read_timeout=self._timeout,
+                ) as response:  # fmt: skip
+                    return cast(Json, json.loads(response.read()))
+            except Busy:
+                if not pause:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
 
     def text(self, path: str, *, query: Mapping[str, str | bool | int] | None = None) -> str:
         """A GET whose answer is text, such as a log."""
@@ -296,6 +312,8 @@ def _refusal(status: Status, *, path: str) -> ApiError:
             return Conflict(status.message)
         case 410:
             return Gone(status.message)
+        case 429:
+            return Busy(f"the API server is busy: {status.message}", hint="try again")
         case 400 | 422:
             return Refused(f"the cluster refused it: {status.message}")
         case _:
