@@ -73,7 +73,15 @@ def _run_program(options: Options) -> int:
     # Programs and scripts know the tracer by this name: /comm != "bpftrace"/, pkill -INT bpftrace.
     ctypes.CDLL(None).prctl(_PR_SET_NAME, b"bpftrace", 0, 0, 0)
     name, text = read_program(options)
+    text = "".join(f"#include <{item}>\n" for item in options.includes) + text
     try:
+        if options.has("fmt") or options.stages & {"ast", "parse", "all"}:
+            from tracejob_agent.cli.stages import formatted, tree
+
+            sys.stdout.write(formatted(text, name) if options.has("fmt") else tree(text, name))
+            sys.stdout.flush()
+            if options.has("fmt"):
+                return 0
         return run(Program(name, text), options, settings=settings_of(os.environ))
     except ProgramError as error:
         sources = getattr(error, "sources", None) or (Source(name, text),)
