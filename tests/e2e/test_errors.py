@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from e2e.access import with_login
 from e2e.pods import container, pod
-from e2e.system import Answer, System, agent_pods
+from e2e.nodes import NodeShell
+from e2e.system import Answer, Json, System, agent_pods
 
 COUNT = "tracepoint:syscalls:sys_enter_openat { @ = count(); }"
-PROGRAM_ERROR, NO_TARGET, USAGE = 2, 3, 1
+USAGE, PROGRAM_ERROR, NO_TARGET, TIMED_OUT = 1, 2, 3, 5
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +32,16 @@ def refuse(system: System, target: str, program: str, *flags: str, name: str) ->
     assert answer.code != 0, answer.out
     job = system.kubectl("get", "tracejob", name, "-o", "jsonpath={.metadata.uid}")
     if job.code == 0:
-        live = [each for each in agent_pods(system, job.out) if each["status"]["phase"] in ("Pending", "Running")]
-        assert live == []
         assert system.job(name).read()["status"]["phase"] == "Failed"
+        deadline = time.monotonic() + 30
+        while live := [each["metadata"]["name"] for each in agent_pods(system, job.out) if is_live(each)]:
+            assert time.monotonic() < deadline, live
+            time.sleep(0.2)
     return answer
+
+
+def is_live(agent: Json) -> bool:
+    return agent["status"]["phase"] in ("Pending", "Running")
 
 
 def test_a_syntax_error_shows_the_line_and_the_place(web: System) -> None:
@@ -106,3 +114,20 @@ def test_credentials_that_the_api_server_refuses(web: System, tmp_path: Path) ->
     assert answer.code == USAGE
     assert "Traceback" not in answer.err
     assert answer.err.strip()
+
+
+@pytest.mark.alone
+def test_an_image_that_the_node_has_not(web: System) -> None:
+    if not web.ours:
+        pytest.skip("takes an image away from a node, which only our own kind cluster allows")
+    node = NodeShell(web.get("pod", "web")["spec"]["nodeName"])
+    image = "docker.io/tracejob/node-agent:dev"
+    ctr = "ctr --namespace k8s.io images"
+    node.run(f"{ctr} tag {image} tracejob.test/kept:aside && {ctr} rm {image}")
+    try:
+        answer = refuse(web, "pod/web", COUNT, name="no-image")
+        assert answer.code == TIMED_OUT
+        assert "image" in answer.err.lower()
+        assert "tracejob/node-agent:dev" in answer.err
+    finally:
+        node.run(f"{ctr} tag tracejob.test/kept:aside {image} && {ctr} rm tracejob.test/kept:aside")

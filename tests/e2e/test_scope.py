@@ -70,7 +70,8 @@ def test_a_restarted_container_is_seen(busy: System) -> None:
     busy.kubectl("wait", "--for=condition=Ready", "pod/phoenix", "--timeout=60s").ok()
     job = busy.start("pod/phoenix", COUNT_OPENS, name="restarted")
     busy.workload("phoenix", "open", "11", "before")
-    busy.workload("phoenix", "kill", "1")
+    # Its process 1 dies, and with it this very command.
+    busy.kubectl("exec", "phoenix", "-c", "main", "--", "/workload", "kill", "1")
     restarts = "jsonpath={.status.containerStatuses[0].restartCount}"
     busy.kubectl("wait", "pod/phoenix", f"--for={restarts}=1", "--timeout=60s").ok()
     busy.kubectl("wait", "--for=condition=Ready", "pod/phoenix", "--timeout=60s").ok()
