@@ -131,7 +131,7 @@ class TextSink:
         return show
 
     def _place(self, event: EventSpec) -> str:
-        return f"{self._options.program}:{event.line}:{event.column}"
+        return f"{self._options.program}:{event.options.get('place', f'{event.line}:{event.column}')}"
 
     def _show(self, event: EventSpec, perform: Callable[[str], str | Failure], argument: str) -> None:
         if self._options.cancelled():

@@ -6,27 +6,30 @@ from tracejob_agent.output.names import Names, format_time
 from tracejob_agent.output.show import json_text
 from tracejob_agent.output.tseries import TimeSeries
 
-_WIDTH = 52
-_TIME_FORMATS = ((1_000_000_000, "hh:mm:ss", 0), (1_000_000, "hh:mm:ss.ms", 3), (1_000, "hh:mm:ss.us", 6))
+_WIDTH = 52  # columns from border to border
+_PRECISIONS = ((1_000_000_000, "hh:mm:ss", 0), (1_000_000, "hh:mm:ss.ms", 3), (1_000, "hh:mm:ss.us", 6))
 
 
 def time_series_text(series: TimeSeries, names: Names) -> str:
-    """A picture with time going down and values going right."""
-    values = [value for _, value in series.points]
-    low, high = min(values), max(values)
+    """A picture with time going down and values going right; intervals without a value show none."""
+    values = dict(series.points)
+    low, high = min(values.values()), max(values.values())
     if low == high:
         low, high = low - 1, high + 1
-    heading, stamps = _stamps(series, names)
-    width = max(len(heading), *(len(stamp) for stamp in stamps))
-    middle = (
-        f"{low}{high:>{_WIDTH + 1 - len(str(low))}}" if len(str(low)) + len(str(high)) < _WIDTH else f"{low} {high}"
-    )
-    lines = [f"{' ' * (width + 1)}{middle}", f"{heading:<{width}} |{'_' * (_WIDTH - 1)}|"]
-    for stamp, (_, value) in zip(stamps, series.points, strict=True):
-        place = (value - low) * (_WIDTH - 2) // (high - low)
-        lines.append(f"{stamp:<{width}} |{' ' * place}*{' ' * (_WIDTH - 2 - place)}| {value}")
-    lines.append(f"{' ' * width} v{'_' * (_WIDTH - 1)}v")
-    lines.append(f"{' ' * (width + 1)}{middle}")
+    epochs = range(min(values), max(values) + 1)
+    heading, digits = _precision(series, rows=len(epochs))
+    width = len(heading) if digits == 0 else len("hh:mm:ss.") + digits
+    margin = " " * (width + 1)
+    scale = f"{margin}{low}{high:>{_WIDTH + 1 - len(str(low))}}"
+    lines = [scale, f"{heading:<{width}} |{'_' * (_WIDTH - 1)}|"]
+    for epoch in epochs:
+        value = values.get(epoch)
+        bar = ["|", *" " * (_WIDTH - 1), "|"]
+        if value is not None:
+            bar[(value - low) * _WIDTH // (high - low)] = "*"
+        stamp = _stamp(_start(epoch, series, names), digits)
+        lines.append(f"{stamp:<{width}} {''.join(bar)} {'-' if value is None else value}")
+    lines += [f"{margin}v{'_' * (_WIDTH - 1)}v", scale]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -39,9 +42,18 @@ def time_series_json(series: TimeSeries, names: Names) -> str:
     return f"[{','.join(points)}]"
 
 
-def _stamps(series: TimeSeries, names: Names) -> tuple[str, list[str]]:
-    starts = [_start(epoch, series, names) for epoch, _ in series.points]
-    return "hh:mm:ss.ns", [f"{format_time('%H:%M:%S', start)}.{start % 1_000_000_000:09d}" for start in starts]
+def _precision(series: TimeSeries, *, rows: int) -> tuple[str, int]:
+    """The heading of the times and how many digits their fractions need; one row alone is shown in full."""
+    if rows > 1:
+        for unit, heading, digits in _PRECISIONS:
+            if series.interval % unit == 0:
+                return heading, digits
+    return "hh:mm:ss.ns", 9
+
+
+def _stamp(start: int, digits: int) -> str:
+    clock = format_time("%H:%M:%S", start)
+    return f"{clock}.{start % 1_000_000_000:09d}"[: len(clock) + 1 + digits] if digits else clock
 
 
 def _start(epoch: int, series: TimeSeries, names: Names) -> int:
