@@ -14,25 +14,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from kubectl_trace.context import Context
 from kubectl_trace.errors import CommandError
 from kubectl_trace.resource_args import LocalArgument, LocalKind
 
 AGENT = "tracejob-agent"
+BPFTRACE = "tracejob-bpftrace"
 
 
-def agent_program(*, beside: str, search_path: str | None) -> str:
-    """The agent installed with this plugin, else the one on PATH."""
-    neighbour = Path(beside).resolve().parent / AGENT
-    if neighbour.is_file():
-        return str(neighbour)
+def local_program(context: Context, name: str) -> str:
+    """The program installed with this plugin, else the one on PATH."""
     # The interpreter of a virtual environment is a link: its scripts are where the link is, not where it leads.
-    scripts = Path(sys.executable).parent / AGENT
-    if scripts.is_file():
-        return str(scripts)
-    found = shutil.which(AGENT, path=search_path)
+    for folder in (Path(sys.argv[0]).resolve().parent, Path(sys.executable).parent):
+        if (folder / name).is_file():
+            return str(folder / name)
+    found = shutil.which(name, path=context.environment.get("PATH"))
     if found is None:
         raise CommandError(
-            f"{AGENT} isn't installed on this machine, and --local needs it",
+            f"{name} isn't installed on this machine",
             hint="install the package with its [agent] extra, and python3-bpfcc from the distribution",
         )
     return found

@@ -220,6 +220,18 @@ def test_describe_tells_conditions_targets_and_losses(cluster: Cluster) -> None:
     assert COUNT in said.out
 
 
+def test_doctor_tells_what_is_missing_and_for_whom(cluster: Cluster) -> None:
+    admin = cluster.trace("doctor")
+    assert admin.status is ExitStatus.ERROR  # no operator runs here
+    assert "ok    jobs of namespace shop can be listed" in admin.out
+    assert "bad   no operator in tracejob-system\n      kubectl trace install" in admin.out
+    assert "ok    you may trace nodes" in admin.out
+    alice = cluster.trace("doctor", user="alice")
+    assert "note  you may not trace pods in namespace shop: no right to create pods/exec" in alice.out
+    bob = cluster.trace("doctor", user="bob")
+    assert "note  jobs of namespace shop aren't yours to see" in bob.out
+
+
 def test_no_operator_has_its_own_sentence(plane: ControlPlane, tmp_path: object) -> None:
     # A group that isn't served answers as a cluster without the CRDs does.
     from kubectl_trace.client import OperatorMissing, connect

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 VERBS: dict[str, str] = {
     "run": "Trace a workload (or, with --local, this machine) and print what it gives.",
-    "check": "Parse and type a program without running it.",
+    "check": "Check a program's syntax without running it.",
+    "compile": "Print the BPF C of a program, for this machine's kernel.",
+    "probes": "List this machine's attach points.",
     "get": "List trace jobs.",
     "describe": "Show one job in full: conditions, targets, losses, cost.",
     "logs": "Print what a job's program printed; -f goes on until its end.",
@@ -13,6 +15,7 @@ VERBS: dict[str, str] = {
     "stop": "End a job early and keep its results.",
     "wait": "Wait until a job has attached or ended.",
     "delete": "Delete jobs with all they left.",
+    "doctor": "Check what will and won't work: operator, rights, nodes, kernels.",
     "install": "Install or upgrade the operator.",
     "uninstall": "Remove the operator with all it made.",
     "version": "Versions of this plugin and of the cluster's operator.",

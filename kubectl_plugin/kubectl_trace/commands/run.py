@@ -126,7 +126,7 @@ def _run_local(
     context: Context, target: str, *, program: programs.ProgramText, parameters: tuple[str, ...], duration: float,
     interval: float, form: str, unsafe: bool,
 ) -> ExitStatus:  # fmt: skip
-    from kubectl_trace.local import agent_arguments, agent_program, replace_process
+    from kubectl_trace.local import AGENT, agent_arguments, local_program, replace_process
 
     if form == "yaml":
         raise UsageMistake("-o yaml is for a cluster", hint="with --local: text, json or jsonl")
@@ -140,7 +140,4 @@ def _run_local(
         output=form,
         unsafe=unsafe,
     )
-    import sys
-
-    agent = agent_program(beside=sys.argv[0], search_path=context.environment.get("PATH"))
-    replace_process(agent, words)
+    replace_process(local_program(context, AGENT), words)
