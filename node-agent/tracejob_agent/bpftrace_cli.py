@@ -73,7 +73,7 @@ def _run_program(options: Options) -> int:
     # Programs and scripts know the tracer by this name: /comm != "bpftrace"/, pkill -INT bpftrace.
     ctypes.CDLL(None).prctl(_PR_SET_NAME, b"bpftrace", 0, 0, 0)
     name, text = read_program(options)
-    text = "".join(f"#include <{item}>\n" for item in options.includes) + text
+    text = "".join(_include_line(item, options.include_folders) for item in options.includes) + text
     try:
         if options.has("fmt") or options.stages & {"ast", "parse", "all"}:
             from tracejob_agent.cli.stages import formatted, tree
@@ -89,6 +89,12 @@ def _run_program(options: Options) -> int:
     except EngineError as error:
         sys.stderr.write(f"ERROR: {error}\n")
     return 1
+
+
+def _include_line(item: str, folders: list[Path]) -> str:
+    """A file of the user's is read; what only the system has is a header, whose types come from the kernel itself."""
+    own = any((folder / item).is_file() for folder in (Path(), *folders))
+    return f'#include "{item}"\n' if own else f"#include <{item}>\n"
 
 
 def read_program(options: Options) -> tuple[str, str]:
