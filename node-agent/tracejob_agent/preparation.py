@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from tracejob_agent.errors import CompileFault, EngineError
 from tracejob_agent.kernel.cache import read_cached, write_cached
@@ -27,6 +27,9 @@ from tracelang.diagnostics import Diagnostics, ProgramError
 from tracelang.facts import Facts
 from tracelang.plan import CompileOptions, Plan
 from tracelang.source import Source
+
+if TYPE_CHECKING:
+    from tracejob_agent.bpf.compiler import CompilerChild
 
 _FROM_THE_KERNEL_ALONE = frozenset(
     {"begin", "end", "tracepoint", "rawtracepoint", "interval", "profile", "software", "hardware", "self"}
@@ -101,23 +104,26 @@ def prepare(
 
 def prepare_here(text: str, *, name: str, facts: Facts, options: CompileOptions) -> Prepared:
     """The same in this process (but for bcc)."""
-    from tracejob_agent.bpf.code_cache import cached_code, code_key, keep_code
     from tracejob_agent.bpf.compiler import CompilerChild
 
-    start = time.monotonic_ns()
     with CompilerChild.start() as child:
-        from tracelang.compiler import compile_program
+        return _prepare_with(child, text, name=name, front_end=lambda: (facts, options))
 
-        result = compile_program(text, name=name, facts=facts, options=options)
-        parsed = time.monotonic_ns()
-        names = dict.fromkeys(
-            name for program in result.plan.programs for name in (program.function, *program.callbacks)
-        )
-        key = code_key(result.plan.c_source)
-        functions = cached_code(key) if names else {}
-        if functions is None:
-            functions = child.compile(result.plan.c_source, names)
-            keep_code(key, functions)
+
+def _prepare_with(child: CompilerChild, text: str, *, name: str, front_end: FrontEnd) -> Prepared:
+    from tracejob_agent.bpf.code_cache import cached_code, code_key, keep_code
+    from tracelang.compiler import compile_program
+
+    start = time.monotonic_ns()
+    facts, options = front_end()
+    result = compile_program(text, name=name, facts=facts, options=options)
+    parsed = time.monotonic_ns()
+    names = dict.fromkeys(name for program in result.plan.programs for name in (program.function, *program.callbacks))
+    key = code_key(result.plan.c_source)
+    functions = cached_code(key) if names else {}
+    if functions is None:
+        functions = child.compile(result.plan.c_source, names)
+        keep_code(key, functions)
     return Prepared(
         plan=result.plan,
         functions=functions,
@@ -161,8 +167,11 @@ def _answer(text: str, *, name: str, front_end: FrontEnd, parent: int, descripto
 
 def _outcome(text: str, *, name: str, front_end: FrontEnd) -> Prepared | _Refusal | EngineError:
     try:
-        facts, options = front_end()
-        return prepare_here(text, name=name, facts=facts, options=options)
+        from tracejob_agent.bpf.compiler import CompilerChild
+
+        # First of all: it loads its library while this process imports the front end.
+        with CompilerChild.start() as child:
+            return _prepare_with(child, text, name=name, front_end=front_end)
     except ProgramError as error:
         return _Refusal(error.diagnostics, error.sources)
     except EngineError as error:
