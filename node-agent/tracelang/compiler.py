@@ -14,7 +14,7 @@ from tracelang.passes.type_program import type_program
 from tracelang.plan import CompileOptions, Plan
 from tracelang.prepare import prepare
 from tracelang.recursion import room_to_recurse
-from tracelang.source import Source, Span
+from tracelang.source import Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +50,12 @@ def analyse(
 ) -> ir.TypedProgram:
     """The typed tree of a program whose macros are expanded. Raises ProgramError."""
 
-    def position(span: Span) -> tuple[int, int]:
-        return sources[span.source].position(span.start) if span.source < len(sources) else (0, 0)
-
     with room_to_recurse():
         return type_program(
             program,
             facts,
             options,
-            position=position,
+            sources=sources,
             diagnostics=diagnostics if diagnostics is not None else Diagnostics(),
         )
 

@@ -216,6 +216,7 @@ class CompileOptions(msgspec.Struct, frozen=True):
     ring_bytes: int = 8 << 20
     events_per_second: int = 0  # 0: no limit
     warnings: bool = True
+    runtime_warnings: bool = False  # -k: tell when a map has no such key
     count_hits: bool = True  # per-probe hit counters
     include_directories: tuple[str, ...] = ()  # where #include and import look, behind the program's own directory
 

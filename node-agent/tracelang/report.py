@@ -33,24 +33,25 @@ def render_diagnostic(item: Diagnostic, sources: Sequence[Source], *, color: boo
     tint = _RED if item.severity is Severity.ERROR else _YELLOW
     label = item.severity.name
     lines = [_headline(item.span, sources, label=label, message=item.message, tint=tint if color else "")]
-    lines += _excerpt(item.span, sources, tint=tint if color else "")
+    lines += excerpt(item.span, sources, tint=tint if color else "")
     for note in item.notes:
         lines.append(_headline(note.span, sources, label="NOTE", message=note.message, tint=_CYAN if color else ""))
-        lines += _excerpt(note.span, sources, tint=_CYAN if color else "")
+        lines += excerpt(note.span, sources, tint=_CYAN if color else "")
     if item.hint:
         lines.append(f"{_BOLD}HINT:{_RESET} {printable(item.hint)}" if color else f"HINT: {printable(item.hint)}")
     return "".join(f"{line}\n" for line in lines)
 
 
-def place(span: Span, sources: Sequence[Source]) -> str:
-    """`file:line:column-column`, or `file:line-line` for a range of lines."""
+def place(span: Span, sources: Sequence[Source], *, name: bool = True) -> str:
+    """`file:line:column-column`, or `file:line-line` for a range of lines; without the file when `name` is False."""
     source = sources[span.source]
+    file = f"{source.name}:" if name else ""
     length = len(source.text)
     line, column = source.position(min(span.start, length))
     last_line, last_column = source.position(min(span.end, length))
     if last_line != line:
-        return f"{source.name}:{line}-{last_line}"
-    return f"{source.name}:{line}:{column}-{max(last_column, column + 1)}"
+        return f"{file}{line}-{last_line}"
+    return f"{file}{line}:{column}-{max(last_column, column + 1)}"
 
 
 def _headline(span: Span, sources: Sequence[Source], *, label: str, message: str, tint: str) -> str:
@@ -59,7 +60,7 @@ def _headline(span: Span, sources: Sequence[Source], *, label: str, message: str
     return f"{where}{shown} {printable(message)}"
 
 
-def _excerpt(span: Span, sources: Sequence[Source], *, tint: str) -> list[str]:
+def excerpt(span: Span, sources: Sequence[Source], *, tint: str = "") -> list[str]:
     """The first line of the span, and what marks the span in it."""
     if span.source >= len(sources):
         return []

@@ -52,5 +52,6 @@ def compile_options(options: Options, settings: dict[str, str], level: int) -> C
         config=settings,
         unsafe=options.has("unsafe"),
         warnings=not options.has("no_warnings"),
+        runtime_warnings=options.has("runtime_warnings"),
         count_hits=False,
     )

@@ -5,8 +5,6 @@ Everything that survives a round (symbols) and everything that a round makes ane
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
 from tracelang import nodes
@@ -14,13 +12,15 @@ from tracelang.config import Value
 from tracelang.diagnostics import Diagnostics, Note
 from tracelang.facts import Facts, Layout
 from tracelang.plan import CompileOptions, EventField, EventKind, EventSpec
-from tracelang.source import NOWHERE, Span
+from tracelang.report import excerpt, place
+from tracelang.source import NOWHERE, Source, Span
 from tracelang.symbols import MapSymbol, VariableSymbol
 from tracelang.type_names import TypeNames
-from tracelang.type_rules import UNRESOLVED, harden, promote, same_shape, show
+from tracelang.type_rules import harden, is_known, promote, same_shape, show
 from tracelang.types import Type, align_of, align_up, size_of
 
-Position = Callable[[Span], tuple[int, int]]
+LOCATED = frozenset({EventKind.ERRORF, EventKind.WARNF, EventKind.RUNTIME_ERROR})
+"""Events that say where in the program they come from."""
 
 
 class Analysis(msgspec.Struct):
@@ -30,7 +30,7 @@ class Analysis(msgspec.Struct):
     options: CompileOptions
     settings: dict[str, Value]
     types: TypeNames
-    position: Position
+    sources: tuple[Source, ...]
     declarations: dict[str, nodes.MapDeclaration]
     subprograms: dict[str, nodes.Subprogram]
     maps: dict[str, MapSymbol] = msgspec.field(default_factory=dict)
@@ -157,8 +157,9 @@ class Analysis(msgspec.Struct):
             hard = harden(item)
             offset = align_up(offset, max(1, align_of(hard)))
             fields.append(EventField(offset, hard))
-            offset += 0 if hard == UNRESOLVED else size_of(hard)
-        line, column = self.position(span)
+            offset += size_of(hard) if is_known(hard) else 0
+        line, column = self._position(span)
+        where = {"place": place(span, self.sources, name=False)} if kind in LOCATED and self.sources else {}
         self.events.append(
             EventSpec(
                 id=len(self.events),
@@ -167,10 +168,17 @@ class Analysis(msgspec.Struct):
                 fields=tuple(fields),
                 text=text,
                 map=map_name,
-                options=options or {},
+                options={**(options or {}), **where},
                 line=line,
                 column=column,
                 probe_name=probe_name,
             )
         )
         return len(self.events) - 1
+
+    def _position(self, span: Span) -> tuple[int, int]:
+        return self.sources[span.source].position(span.start) if span.source < len(self.sources) else (0, 0)
+
+    def quoted(self, span: Span) -> str:
+        """The line of the program with the span marked, for a message that is shown while the program runs."""
+        return "".join(f"\n{line}" for line in excerpt(span, self.sources)).replace("%", "%%")

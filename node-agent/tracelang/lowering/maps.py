@@ -6,6 +6,7 @@ from tracelang import ir, nodes
 from tracelang.diagnostics import Note
 from tracelang.lowering.body import Body, missing
 from tracelang.lowering.convert import convert
+from tracelang.lowering.warnings import looked_up
 from tracelang.source import Span
 from tracelang.symbols import MapSymbol
 from tracelang.type_rules import UnresolvedType, aggregate_name, harden, is_known, show, yielded_type
@@ -73,7 +74,8 @@ def read_map(body: Body, node: nodes.Map) -> ir.Expr:
     type_ = value_type(body, symbol, node.span)
     if type_ is None or isinstance(type_, UnresolvedType) or (key is not None and not is_known(key.type)):
         return missing(node.span)
-    return ir.MapValue(node.span, harden(type_), symbol.name, key)
+    value = ir.MapValue(node.span, harden(type_), symbol.name, key)
+    return value if symbol.aggregate is not None else looked_up(body, value)
 
 
 def value_type(body: Body, symbol: MapSymbol, span: Span) -> Type | None:

@@ -19,6 +19,7 @@ from tracelang.lowering.convert import (
 )
 from tracelang.lowering.increments import lower_increment
 from tracelang.lowering.pointers import address_of, dereference
+from tracelang.lowering.warnings import divided
 from tracelang.type_rules import (
     LiteralType,
     UnresolvedType,
@@ -196,7 +197,10 @@ def _arithmetic(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr
             f"signed operands for '{node.operator}' can lead to undefined behavior "
             "(cast to unsigned to silence warning)",
         )
-    return ir.Arithmetic(node.span, type_, node.operator, convert(left, type_), convert(right, type_))
+    left, right = convert(left, type_), convert(right, type_)
+    if node.operator in ("/", "%"):
+        return divided(body, node.span, node.operator, left=left, right=right, type_=type_)
+    return ir.Arithmetic(node.span, type_, node.operator, left, right)
 
 
 def _plain(left: Type, right: Type) -> bool:

@@ -8,6 +8,7 @@ from tracelang.lowering.body import Body
 from tracelang.lowering.convert import constant_number, convert, truth
 from tracelang.lowering.expressions import check_condition
 from tracelang.lowering.maps import value_type
+from tracelang.lowering.warnings import deleted
 from tracelang.source import Span
 from tracelang.symbols import Scope, VariableSymbol
 from tracelang.type_rules import UnresolvedType, harden, is_known, promote, show
@@ -63,6 +64,8 @@ def _expression(body: Body, node: nodes.Expression) -> tuple[ir.Stmt, ...]:
     effect = isinstance(node, nodes.Increment) or (isinstance(node, nodes.Call) and node.name == "delete")
     if not isinstance(value.type, NoneType | UnresolvedType) and not effect:
         body.warn(node.span, "Return value discarded.")
+    if isinstance(value, ir.DeleteKey):
+        return deleted(body, value)
     return unwrap(value)
 
 

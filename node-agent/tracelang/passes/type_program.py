@@ -9,7 +9,7 @@ from tracelang import ir, nodes
 from tracelang.config import resolve_config
 from tracelang.diagnostics import Diagnostics, ProgramError
 from tracelang.facts import Facts
-from tracelang.lowering.analysis import Analysis, Position
+from tracelang.lowering.analysis import Analysis
 from tracelang.lowering.body import Body
 from tracelang.lowering.casts import written_type
 from tracelang.lowering.expressions import lower_expression
@@ -18,7 +18,7 @@ from tracelang.passes.expand_probes import ExpandedProbe, expand_probes
 from tracelang.passes.lower_probes import lower_probe
 from tracelang.passes.type_maps import assume_unplaced, check_maps, typed_maps
 from tracelang.plan import CompileOptions
-from tracelang.source import Span
+from tracelang.source import Source, Span
 from tracelang.type_names import TypeNames
 from tracelang.type_rules import harden
 from tracelang.types import NONE, VoidType
@@ -27,7 +27,12 @@ MAX_ROUNDS = 16
 
 
 def type_program(
-    program: nodes.Program, facts: Facts, options: CompileOptions, *, position: Position, diagnostics: Diagnostics
+    program: nodes.Program,
+    facts: Facts,
+    options: CompileOptions,
+    *,
+    sources: tuple[Source, ...],
+    diagnostics: Diagnostics,
 ) -> ir.TypedProgram:
     """Raises ProgramError; warnings go to `diagnostics`."""
     settings = resolve_config(program.config, options, diagnostics)
@@ -39,7 +44,7 @@ def type_program(
         options=options,
         settings=settings,
         types=types,
-        position=position,
+        sources=sources,
         declarations={declaration.name: declaration for declaration in program.map_declarations},
         subprograms={subprogram.name: subprogram for subprogram in program.subprograms},
     )
