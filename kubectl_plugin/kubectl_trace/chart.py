@@ -60,7 +60,7 @@ class Chart:
 
 def packaged() -> Chart:
     """The chart that was installed with this plugin."""
-    folder = Path(__file__).parent / "chart"
+    folder = Path(__file__).parent / "chart_files"
     if not (folder / "Chart.yaml").is_file():
         raise CommandError(
             f"this installation carries no chart ({folder})", hint="install with helm from charts/tracejob"
