@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from e2e.access import with_login
-from e2e.pods import container, pod
 from e2e.nodes import NodeShell
+from e2e.pods import container, pod
 from e2e.system import Answer, Json, System, agent_pods
 
 COUNT = "tracepoint:syscalls:sys_enter_openat { @ = count(); }"
@@ -125,7 +125,7 @@ def test_an_image_that_the_node_has_not(web: System) -> None:
     ctr = "ctr --namespace k8s.io images"
     node.run(f"{ctr} tag {image} tracejob.test/kept:aside && {ctr} rm {image}")
     try:
-        answer = refuse(web, "pod/web", COUNT, name="no-image")
+        answer = refuse(web, "pod/web", COUNT, "--start-timeout", "8s", name="no-image")
         assert answer.code == TIMED_OUT
         assert "image" in answer.err.lower()
         assert "tracejob/node-agent:dev" in answer.err
