@@ -1,6 +1,6 @@
 #!/bin/bash
 # Init of the guest: mounts what a tracer expects, runs the command from the checkout's disk, says how it ended, powers off.
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=dumb TRACEJOB_TEST_SLOWNESS=12
 mount -t proc none /proc
 mount -t sysfs none /sys
 mount -t tmpfs none /tmp

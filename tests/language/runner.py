@@ -19,6 +19,8 @@ from language.cases import Case, Expectation
 ATTACHED = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
 ROOT = Path(__file__).parents[2]
 TRACE = str(ROOT / ".venv/bin/tracejob-bpftrace")
+# A machine that is emulated is slower by this factor.
+SLOWNESS = float(os.environ.get("TRACEJOB_TEST_SLOWNESS", "1"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def run_case(case: Case, *, programs: Path, trace: str = TRACE) -> Outcome:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
 
-    timer = threading.Timer(case.timeout, stop)
+    timer = threading.Timer(case.timeout * SLOWNESS, stop)
     timer.start()
     lines = []
     try:
@@ -81,7 +83,7 @@ def complaint(case: Case, outcome: Outcome) -> str:
     """What is wrong with the outcome, for a person; "" when nothing is."""
     problems = []
     if outcome.timed_out:
-        problems.append(f"did not end within {case.timeout:g} s")
+        problems.append(f"did not end within {case.timeout * SLOWNESS:g} s")
     elif outcome.exit_code != case.exit_code:
         problems.append(f"exit code {outcome.exit_code}, expected {case.exit_code}")
     position = 0
