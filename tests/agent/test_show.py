@@ -14,6 +14,7 @@ from tracejob_agent.output.layouts import NoLayouts
 from tracejob_agent.output.map_format import key_writer
 from tracejob_agent.output.names import Names, safe_text
 from tracejob_agent.output.show import json_integer, json_text, json_writer, text_writer
+from tracejob_agent.output.user_symbols import UserSymbol, UserSymbols
 from tracelang.facts import Layout, Member
 from tracelang.types import (
     BOOL,
@@ -145,3 +146,18 @@ def test_safe_text_lets_no_control_character_through(data: bytes) -> None:
 @given(st.binary())
 def test_json_text_is_valid_json_for_any_bytes(data: bytes) -> None:
     json.loads(json_text(data.decode("utf-8", "surrogateescape")))
+
+
+def test_names_out_of_traced_binaries_are_escaped_where_traced_text_is() -> None:
+    class Hostile(UserSymbols):
+        def resolve(self, pid: int, address: int) -> UserSymbol | None:
+            return UserSymbol("evil\x1b[2J", 1, "/tmp/\x07bell")
+
+    names = Names(text=safe_text, user_symbols=Hostile(), probe_names=("uprobe:/x:\x1b[31mred",))
+    for shown in (
+        names.user_symbol(1, 1),
+        names.user_frame(1, 1, StackMode.PERF).lstrip("\t"),
+        names.user_frame(1, 1, StackMode.BPFTRACE),
+        names.probe(0),
+    ):
+        assert shown.isprintable()

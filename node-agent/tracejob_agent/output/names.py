@@ -83,7 +83,7 @@ class Names:
 
     def user_symbol(self, address: int, pid: int) -> str:
         found = self._user_symbols.resolve(pid, address)
-        return found.name if found and found.name else hexadecimal(address)
+        return self.shown(found.name) if found and found.name else hexadecimal(address)
 
     def kernel_frame(self, address: int, mode: StackMode) -> str:
         if mode is StackMode.RAW:
@@ -96,13 +96,17 @@ class Names:
         if mode is StackMode.RAW:
             return f"{address:x}"
         found = self._user_symbols.resolve(pid, address)
-        shown = f"{found.name}+{found.offset}" if found and found.name else hexadecimal(address)
+        shown = f"{self.shown(found.name)}+{found.offset}" if found and found.name else hexadecimal(address)
         if mode is StackMode.PERF:
-            return f"\t{address:x} {shown} ({found.path if found else '[unknown]'})"
+            return f"\t{address:x} {shown} ({self.shown(found.path) if found else '[unknown]'})"
         return f"        {shown}"
 
+    def shown(self, name: str) -> str:
+        """A name out of a traced binary or its process, which may be anything, as traced text is shown."""
+        return name if name.isalnum() else self.text(name.encode("utf-8", "surrogateescape"))
+
     def probe(self, number: int) -> str:
-        return self.probe_names[number] if 0 <= number < len(self.probe_names) else str(number)
+        return self.shown(self.probe_names[number]) if 0 <= number < len(self.probe_names) else str(number)
 
     def tagged(self, kind: TagKind, value: int) -> str:
         """A tagged scalar as it is shown."""
@@ -112,7 +116,7 @@ class Names:
             case TagKind.PROBE_NAME:
                 return self.probe(value)
             case TagKind.CGROUP_PATH:
-                return self.cgroup_path(value)
+                return self.shown(self.cgroup_path(value))
             case TagKind.STRERROR:
                 return error_text(as_signed(value))
             case TagKind.USERNAME:

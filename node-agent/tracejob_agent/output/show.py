@@ -120,10 +120,12 @@ def _fields(type_: RecordType | StructType, names: Names) -> tuple[tuple[str, Ty
 
 
 def _fields_writer(type_: RecordType | StructType, names: Names, *, compact: bool) -> Writer:
-    fields = tuple((name, text_writer(item, names, compact=compact)) for name, item in _fields(type_, names))
+    fields = tuple(
+        (name, names.shown(name), text_writer(item, names, compact=compact)) for name, item in _fields(type_, names)
+    )
     if compact:
-        return lambda value: f"{{{','.join(f'.{name}={write(value[name])}' for name, write in fields)}}}"
-    return lambda value: f"{{ {', '.join(f'.{name} = {write(value[name])}' for name, write in fields)} }}"
+        return lambda value: f"{{{','.join(f'.{label}={write(value[name])}' for name, label, write in fields)}}}"
+    return lambda value: f"{{ {', '.join(f'.{label} = {write(value[name])}' for name, label, write in fields)} }}"
 
 
 def _stack_writer(type_: StackType, names: Names, *, compact: bool) -> Writer:
