@@ -198,6 +198,7 @@ class ScopeOptions(msgspec.Struct, frozen=True):
 
     kind: str = "none"
     slots: int = 0
+    is_strict: bool = True  # refuse probes that don't run in the task that they are about
 
 
 class CompileOptions(msgspec.Struct, frozen=True):

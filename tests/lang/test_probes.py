@@ -7,7 +7,7 @@ import pytest
 from lang.checking import check, errors, typed
 from lang.facts_table import LIBRARY, TableFacts
 from tracelang import ir
-from tracelang.plan import CompileOptions, ProgramType
+from tracelang.plan import CompileOptions, ProgramType, ScopeOptions
 from tracelang.providers import PROVIDERS, find_provider
 from tracelang.types import AddressSpace, name_of
 
@@ -190,3 +190,17 @@ def test_too_many_probes() -> None:
     assert errors("t:syscalls:sys_enter_* { @++ }", options) == [
         "Can't attach to 3 probes because it exceeds the current limit of 2 probes."
     ]
+
+
+@pytest.mark.parametrize(
+    ("probe", "reason"),
+    [
+        ("t:irq:handler { @++ }", "it fires in interrupts and kernel threads, not in the task that it is about"),
+        ("iter:task { @++ }", "it walks over all objects of the node"),
+    ],
+)
+def test_scoped_program_refuses_probes_outside_of_its_tasks(probe: str, reason: str) -> None:
+    scoped = CompileOptions(scope=ScopeOptions("cgroups", 4))
+    [message] = errors(probe, scoped)
+    assert message.endswith(f"can't be limited to the target: {reason}")
+    assert not errors(probe)

@@ -1,4 +1,4 @@
-"""Mistakes of meaning, and what people are told: golden/semantics/NAME.bt -> NAME.txt, on the machine of facts_table."""
+"""Mistakes of meaning, and what people are told: golden/semantics/NAME.bt -> NAME.txt, with the facts of a table."""
 
 from __future__ import annotations
 

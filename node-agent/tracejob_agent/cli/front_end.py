@@ -45,7 +45,7 @@ def target_root(pid: int) -> Path:
 
 def compile_options(options: Options, settings: dict[str, str], level: int) -> CompileOptions:
     return CompileOptions(
-        scope=ScopeOptions("pids") if options.pid else ScopeOptions(),
+        scope=ScopeOptions("pids", is_strict=False) if options.pid else ScopeOptions(),
         pid_namespace_level=level,
         positional=tuple(options.positional),
         named=dict(options.named),

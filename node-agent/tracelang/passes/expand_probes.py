@@ -53,9 +53,25 @@ def _places(point: nodes.AttachPoint, analysis: Analysis) -> list[Place]:
         _no_match(point, provider, parsed, reason, analysis)
     places = []
     for location in locations:
+        if not _may_be_scoped(point, provider, location, analysis):
+            continue
         places.append(Place(provider, location, parsed.options, len(analysis.probe_names)))
         analysis.probe_names.append(location.name)
     return places
+
+
+def _may_be_scoped(point: nodes.AttachPoint, provider: Provider, location: Location, analysis: Analysis) -> bool:
+    """A probe that doesn't run in the task that it is about would show other people's, or miss its own: refused."""
+    if analysis.options.scope.kind == "none" or not analysis.options.scope.is_strict:
+        return True
+    objection = provider.objection(location)
+    if objection:
+        analysis.error(
+            point.span,
+            f"{location.name} can't be limited to the target: {objection}",
+            "trace a whole node, or use a probe that fires in the process",
+        )
+    return not objection
 
 
 def _no_match(point: nodes.AttachPoint, provider: Provider, parsed: Parsed, reason: str, analysis: Analysis) -> None:

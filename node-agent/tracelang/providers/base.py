@@ -103,6 +103,11 @@ def its_function(location: Location) -> str:
     return location.function
 
 
+def no_objection(location: Location) -> str:
+    """Of a probe that fires in the task that it is about."""
+    return ""
+
+
 class Provider(msgspec.Struct, frozen=True):
     """One row of the table of probe types.
 
@@ -117,6 +122,7 @@ class Provider(msgspec.Struct, frozen=True):
     aliases: tuple[str, ...] = ()
     task_context: bool = True
     space: AddressSpace = AddressSpace.NONE
+    objection: Callable[[Location], str] = no_objection  # to a scope: why it can't be applied at this place
     positional: Positional = Positional.NONE
     stack_arguments: bool = False
     registers: bool = False

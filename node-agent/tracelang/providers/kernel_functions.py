@@ -159,6 +159,7 @@ ITER = Provider(
     space=AddressSpace.KERNEL,
     context=ContextKind.ITERATOR,
     may_signal=False,
+    objection=lambda location: "it walks over all objects of the node",
     separate=True,
     traced=lambda location: f"bpf_iter_{location.function}",
     solitary=True,

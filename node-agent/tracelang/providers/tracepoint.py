@@ -49,12 +49,39 @@ def _pointing(type_: Type, space: AddressSpace) -> Type:
     return PointerType(type_.target, space) if isinstance(type_, PointerType) else type_
 
 
+# What fires in interrupts or kernel threads, on behalf of somebody who isn't the current task.
+OUTSIDE_CATEGORIES = frozenset({"irq", "irq_vectors", "napi", "rcu", "timer", "xdp", "nmi", "mce", "thermal"})
+OUTSIDE_EVENTS = frozenset(
+    {
+        ("block", "block_rq_complete"),
+        ("block", "block_rq_error"),
+        ("block", "block_io_done"),
+        ("net", "netif_receive_skb"),
+        ("net", "netif_rx"),
+        ("net", "napi_gro_receive_entry"),
+        ("skb", "kfree_skb"),
+        ("skb", "consume_skb"),
+        ("tcp", "tcp_retransmit_skb"),
+        ("tcp", "tcp_receive_reset"),
+        ("tcp", "tcp_probe"),
+        ("sock", "inet_sock_set_state"),
+    }
+)
+
+
+def _objection(location: Location) -> str:
+    if location.target in OUTSIDE_CATEGORIES or (location.target, location.function) in OUTSIDE_EVENTS:
+        return "it fires in interrupts and kernel threads, not in the task that it is about"
+    return ""
+
+
 TRACEPOINT = Provider(
     name="tracepoint",
     aliases=("t",),
     parse=_parse,
     program_type=ProgramType.TRACEPOINT,
     space=AddressSpace.KERNEL,
+    objection=_objection,
     has_fields=True,
     fields=_fields,
     usage="tracepoint:category:event",
