@@ -93,7 +93,7 @@ class CostSampler:
         elapsed = max(time.monotonic() - self._started, 1e-3)
         return Cost(
             programs=tuple(programs),
-            cpu_seconds=time.process_time(),
+            cpu_seconds=time.process_time() + _cpu_of_children(),
             cpu_percent=100 * cpu_seconds / elapsed,
             memory_bytes=peak_memory(),
             kernel_bytes=sum(kernel_bytes(found.spec) for found in self.loaded.maps.values()),
@@ -127,6 +127,12 @@ def kernel_bytes(spec: MapSpec) -> int:
         case BpfMapKind.HASH | BpfMapKind.LRU_HASH | BpfMapKind.STACK_TRACE:
             return (key + value + _HASH_ENTRY_OVERHEAD) * spec.max_entries
     raise TypeError(spec.kind)
+
+
+def _cpu_of_children() -> float:
+    """Of the compiler."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def peak_memory() -> int:

@@ -109,6 +109,8 @@ class Agent:
         controller.watch_signals()
         if tree is not None:
             self._wait_for_targets(controller, request)
+        if controller.was_signalled:
+            return self._end_early(records.EndReason.SIGNAL)
         prepared = prepare(
             request.program.text,
             name=request.program.name,
@@ -139,7 +141,7 @@ class Agent:
             if controller.was_signalled:
                 break
             time.sleep(_LOOK_AGAIN_SECONDS)
-        if not controller.resolution.places:
+        if not controller.resolution.places and not controller.was_signalled:
             missing = "; ".join(report.message for report in controller.resolution.reports)
             raise TargetsGoneError(missing or "the request names no target")
 
@@ -232,6 +234,15 @@ class Agent:
         self.writer.flush(wait=10.0)
         self._leave_digest(result)
         return code
+
+    def _end_early(self, reason: records.EndReason) -> AgentExit:
+        """Asked to end before anything was attached."""
+        t, seq = self.writer.stamp()
+        result = records.Result(t=t, seq=seq, v=records.RECORD_VERSION, reason=reason)
+        self.writer.write(result)
+        self.writer.flush(wait=10.0)
+        self._leave_digest(result)
+        return AgentExit.DELIVERED
 
     def _leave_digest(self, result: records.Result | None) -> None:
         """What is left for the operator when the log can't be read."""

@@ -47,6 +47,7 @@ class AgentController:
         self._cgroups: CgroupScope | None = None
         self._processes: ProcessScope | None = None
         self._signalled = False
+        self._is_new = False
         self._next_look = 0.0
         self._gone_since = 0.0
         self._budget_from = (0.0, 0.0)
@@ -85,6 +86,7 @@ class AgentController:
         changed = self._file.changed(now)
         if changed is not None:
             self.request = changed
+            self._is_new = True
             self._next_look = 0.0
         if self.request.stop:
             return End.STOPPED
@@ -102,7 +104,10 @@ class AgentController:
         if self._tree is None:
             return
         before = self.resolution
-        self.look()
+        # Walking the whole tree takes milliseconds: only when something can have changed.
+        if self._is_new or not before.is_complete or not all(folder.is_dir() for folder in before.folders):
+            self._is_new = False
+            self.look()
         if self.resolution.folders != before.folders or not self._match.is_empty:
             self._apply()
         if self.resolution.reports != before.reports:

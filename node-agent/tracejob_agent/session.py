@@ -29,7 +29,7 @@ from tracejob_agent.sink import AttachReport, End, Finish, Losses, RawEntry, Sin
 from tracelang.plan import Constant, EventKind, EventSpec, MapRole, MapSpec, Plan
 
 _POLL_SECONDS = 0.002
-_IDLE_POLL_SECONDS = 0.01
+_IDLE_POLL_SECONDS = 0.02
 _IDLE_AFTER = 1.0
 _CONTROL_SECONDS = 0.02
 _LOSSES_SECONDS = 1.0

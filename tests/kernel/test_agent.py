@@ -141,6 +141,18 @@ def test_a_target_that_is_not_here_is_told(tmp_path: Path) -> None:
         assert running.process.returncode == AgentExit.TARGET_GONE
 
 
+def test_a_signal_while_waiting_for_targets_ends_it_with_a_result(tmp_path: Path) -> None:
+    with pod() as target:
+        gone = target.target
+    with agent(request(COUNT, gone), tmp_path) as running:
+        running.wait_for(records.Hello)
+        time.sleep(0.3)
+        running.process.send_signal(signal.SIGTERM)
+        result = running.result()
+        assert result.reason is records.EndReason.SIGNAL
+        assert running.process.returncode == AgentExit.DELIVERED
+
+
 def test_an_unreadable_request_is_told(tmp_path: Path) -> None:
     with pod() as target, agent(request(COUNT, target.target), tmp_path) as running:
         running.attached()

@@ -1,0 +1,75 @@
+"""What was compiled once isn't compiled again, and a damaged cache does no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tracejob_agent.errors import EngineError
+from tracejob_agent.kernel.cache import cache_folder
+from tracejob_agent.kernel.host_facts import HostFacts
+from tracejob_agent.preparation import Prepared, prepare
+from tracelang.diagnostics import ProgramError
+from tracelang.facts import Facts
+from tracelang.plan import CompileOptions
+
+TEXT = "tracepoint:syscalls:sys_enter_getpgid { @[comm] = count(); }"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("TRACEJOB_CACHE", str(tmp_path))
+    cache_folder.cache_clear()
+    yield tmp_path
+    cache_folder.cache_clear()
+
+
+def front_end() -> tuple[Facts, CompileOptions]:
+    return HostFacts(), CompileOptions()
+
+
+def no_front_end() -> tuple[Facts, CompileOptions]:
+    raise EngineError("compiled again")
+
+
+def made(text: str = TEXT, *, again: bool = False) -> Prepared:
+    return prepare(text, name="t", front_end=no_front_end if again else front_end, options_key="")
+
+
+def test_a_known_program_needs_no_compiler() -> None:
+    first = made()
+    second = made(again=True)
+    assert second.plan == first.plan
+    assert second.functions == first.functions
+    assert set(second.stages) == {"cache"}
+
+
+def test_another_text_is_compiled() -> None:
+    made()
+    with pytest.raises(EngineError, match="compiled again"):
+        made(TEXT.replace("count()", "sum(1)"), again=True)
+
+
+def test_a_damaged_entry_is_made_anew(folder: Path) -> None:
+    made()
+    for entry in (*folder.glob("plan-*"), *folder.glob("code-*")):
+        entry.write_bytes(entry.read_bytes()[:-7] + b"garbage")
+    assert made().functions == made(again=True).functions
+
+
+def test_what_files_decide_is_not_kept() -> None:
+    text = "uprobe:/lib/x86_64-linux-gnu/libc.so.6:getpgid { @ = count(); }"
+    made(text)
+    with pytest.raises(EngineError, match="compiled again"):
+        made(text, again=True)
+
+
+def test_mistakes_come_out_of_the_child_with_their_places() -> None:
+    with pytest.raises(ProgramError) as caught:
+        made("begin { printt(1); }")
+    (item,) = caught.value.diagnostics.items
+    assert item.span.start == 8
+    assert "print" in item.hint
+    assert caught.value.sources[0].text == "begin { printt(1); }"
