@@ -31,6 +31,7 @@ _COLUMNS: tuple[tuple[str, str, str, int], ...] = (
     ("Events", "integer", ".status.summary.events", 0),
     ("Lost", "integer", ".status.summary.lost", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
+    ("Hits", "integer", ".status.summary.hits", 1),
     ("Target", "string", ".status.summary.target", 1),
     ("Program", "string", ".status.summary.program", 1),
     ("Duration", "string", ".spec.duration", 1),

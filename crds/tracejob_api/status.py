@@ -139,14 +139,15 @@ class Results(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     cost: NodeCost = NodeCost()
 
 
-class Summary(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What `kubectl get` shows."""
+class Summary(msgspec.Struct, frozen=True, rename="camel"):
+    """What `kubectl get` shows. events: printed; hits: how often probes ran, known in the end."""
 
     targets: str = ""  # "attached or ended / desired"
     target: str = ""
     program: str = ""
     nodes: int = 0
     events: int = 0
+    hits: int = 0
     lost: int = 0
     reason: str = ""
 

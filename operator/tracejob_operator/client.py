@@ -28,7 +28,9 @@ T = TypeVar("T")
 
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=30)
 WATCH_SECONDS = 290
-_STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10)
+# A connection that died without a word is noticed a little after the server would have ended the watch itself; a quiet
+# log is then read again, which changes nothing.
+_STREAM_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=WATCH_SECONDS + 40)
 _SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
 

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 import kopf
 
 from tracejob_api import labels
-from tracejob_operator.client import Api, connect
+from tracejob_operator.client import WATCH_SECONDS, Api, connect
 from tracejob_operator.jobs import Jobs
 from tracejob_operator.settings import Settings
 from tracejob_operator.sweep import sweep
@@ -37,7 +37,8 @@ def login(**arguments: object) -> object:
 async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: object) -> None:
     settings.posting.enabled = False
     settings.queueing.batch_window = 0.01
-    settings.watching.server_timeout = 290
+    settings.watching.server_timeout = WATCH_SECONDS
+    settings.watching.client_timeout = WATCH_SECONDS + 40
     settings.scanning.disabled = True
     ours = Settings.from_environment(os.environ)
     shared = cast(_Memo, memo)

@@ -18,6 +18,7 @@ from tracejob_operator.kube import ApiStatus, Metadata
 
 _LOG = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
+_PAUSE_SECONDS = 0.1
 
 
 class HasMetadata(Protocol):
@@ -47,11 +48,13 @@ class Informer(Generic[T]):
             try:
                 version = await self._list()
                 await self._watch(version)
-            except APIGoneError:
-                continue
+            except APIGoneError as error:
+                _LOG.debug("watching %s: %s", self._path, error)
             except APIError as error:
                 _LOG.warning("watching %s: %s", self._path, error)
                 await asyncio.sleep(_RETRY_SECONDS)
+            # A server that ends every watch at once isn't asked without a pause.
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _list(self) -> str:
         found = await self._api.list(self._path, self._type, query=self._query)

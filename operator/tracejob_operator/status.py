@@ -85,6 +85,7 @@ def status_of(
             program=_headline(job.spec.program.inline or job.spec.program.tool or ""),
             nodes=len(picture.known),
             events=sum(agent.log.events for agent in agents),
+            hits=sum(agent.log.cost.hits for agent in agents),
             lost=total_losses(agents).total(),
             reason=ending.reason if ending is not None else "",
         ),
