@@ -405,7 +405,8 @@ def _internet_address(writer: Writer, expr: ir.Intrinsic) -> places.Fill:
 
 def _path(writer: Writer, expr: ir.Intrinsic) -> places.Fill:
     size = size_of(expr.type)
-    text = expressions.value(writer, expr.arguments[0])
+    given = expr.arguments[0]
+    text = expressions.value(writer, given) if is_scalar(given.type) else places.place(writer, given).address
     buffer = writer.buffer(size, "path")
     zero(writer, buffer, size)
     writer.emit(f"bpf_d_path((void *){text}, {buffer.address}, {size});")
