@@ -80,8 +80,8 @@ def _print(body: Body, call: nodes.Call) -> ir.Expr:
     if isinstance(first, nodes.Map) and len(call.arguments) > 1:
         return body.error(
             call.span,
-            f"Single-value (i.e. indexed) map prints cannot take additional arguments: "
             f"Non-map print() only takes 1 argument, {len(call.arguments)} found",
+            "top and div are for whole maps",
         )
     value = body.lower(body, first)
     if isinstance(value.type, UnresolvedType):

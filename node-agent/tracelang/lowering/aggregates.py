@@ -178,6 +178,8 @@ def _lhist(body: Body, call: nodes.Call, arguments: list[ir.Expr]) -> AggregateT
 
 
 def _tseries(body: Body, symbol: MapSymbol, call: nodes.Call, arguments: list[ir.Expr]) -> AggregateType | None:
+    if not _may_use(body, call, "tseries"):
+        return None
     interval = _literal(body, call, arguments[1])
     count = _literal(body, call, arguments[2])
     if interval is None or count is None:
@@ -207,6 +209,25 @@ def _tseries(body: Body, symbol: MapSymbol, call: nodes.Call, arguments: list[ir
     if signed is None:
         return None
     return AggregateType(Aggregation.TSERIES, signed=signed, parameters=(interval, count), inner=inner)
+
+
+def _may_use(body: Body, call: nodes.Call, feature: str) -> bool:
+    """Features that may still change: allowed, with a warning, or refused by the setting."""
+    match body.analysis.text(f"unstable_{feature}"):
+        case "error":
+            body.error(
+                call.span,
+                f"{feature} feature is not enabled by default. To enable this unstable feature, set the config flag "
+                f"to enable. unstable_{feature}=enable",
+            )
+            return False
+        case "warn":
+            body.warn(
+                call.span,
+                f"Script is using an unstable feature: {feature}. To prevent this warning you must explicitly enable "
+                f"it in the config e.g. unstable_{feature}=enable",
+            )
+    return True
 
 
 def _literal(body: Body, call: nodes.Call, argument: ir.Expr) -> int | None:

@@ -204,7 +204,7 @@ def _arithmetic(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr
 
 
 def _plain(left: Type, right: Type) -> bool:
-    return isinstance(right, LiteralType) and not right.negative
+    return left == right or (isinstance(right, LiteralType) and not right.negative)
 
 
 def _fold(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -> ir.Expr | None:

@@ -25,7 +25,11 @@ def lower_block(body: Body, block: nodes.Block) -> tuple[ir.Stmt, ...]:
 
 def lower_statements(body: Body, statements: tuple[nodes.Statement, ...]) -> tuple[ir.Stmt, ...]:
     lowered: list[ir.Stmt] = []
+    ended = False
     for statement in statements:
+        if ended:
+            body.warn(statement.span, "Unreachable statement.")
+        ended = isinstance(statement, nodes.Jump)
         lowered.extend(lower_statement(body, statement))
     return tuple(lowered)
 
