@@ -28,7 +28,9 @@ def uprobe_locations(
             continue
         for symbol, inside in _places(binary, function, offset):
             if unsafe or not _danger(binary, symbol, inside):
-                text = parts[-1] if function != symbol.name or not offset else f"{function}+{offset}"
+                # Found by its readable name: shown by its own, in the language that it was asked in.
+                own = symbol.name == function or _number(function) is not None
+                text = parts[-1] if own else f"cpp:{symbol.name}"
                 yield from _location(binary, provider, symbol=symbol, offset=inside, text=text)
 
 
@@ -118,7 +120,8 @@ def _matching(binary: Binary, provider: str, pattern: str, *, unsafe: bool) -> I
         readable = demangle(symbol.name)
         if matches(symbol.name) or (readable != symbol.name and matches(readable)):
             seen.add(symbol.name)
-            yield from _location(binary, provider, symbol=symbol, offset=0, text=symbol.name)
+            text = symbol.name if matches(symbol.name) else f"cpp:{symbol.name}"
+            yield from _location(binary, provider, symbol=symbol, offset=0, text=text)
 
 
 def _location(binary: Binary, provider: str, *, symbol: Symbol, offset: int, text: str) -> Iterator[Location]:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from tracejob_agent.output.decode import Buffer, decoder, integer_code
 from tracejob_agent.output.names import Names
 from tracejob_agent.output.show import escape_bytes, text_writer
 from tracelang.plan import EventField
-from tracelang.types import BufferType, Type, size_of
+from tracelang.types import BufferType, StringType, Type, size_of
 
 _CONVERSION = re.compile(
     r"%(?P<flags>[-+ #0]*)(?P<width>\d*)(?:\.\d*)?(?P<length>hh|h|ll|l|j|z|t|L)?(?P<kind>r[xh]|[diouxXcsprn%])"
 )
+_SHORT = 64
 _LENGTH_BITS = {"hh": 8, "h": 16, "": 32, "l": 64, "ll": 64, "j": 64, "z": 64, "t": 64, "L": 64}
 _CODES = {8: "b", 16: "h", 32: "i", 64: "q"}
 
@@ -194,6 +196,8 @@ def _text(kind: str, type_: Type, names: Names) -> Convert:
         write: Callable[[Any], str] = {"rx": _hexadecimal_escapes, "rh": _hexadecimal_bytes}.get(kind, escape_bytes)
     else:
         write = text_writer(type_, names)
+    if isinstance(type_, StringType) and type_.size <= _SHORT:  # names come again and again
+        return lru_cache(maxsize=1024)(lambda raw: write(read(raw, 0)))
     return lambda raw: write(read(raw, 0))
 
 

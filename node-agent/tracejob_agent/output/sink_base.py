@@ -55,12 +55,14 @@ def names_of(session: SessionView, options: SinkOptions) -> Names:
         raw += bytes(-len(raw) % 8)
         return struct.unpack(f"<{len(raw) // 8}Q", raw)
 
+    user_symbols = options.user_symbols or UserSymbols()
+    user_symbols.cpp_demangle = bool(plan.config.get("cpp_demangle", True))
     names = Names(
         probe_names=plan.probe_names,
         layouts=PlanLayouts(plan.layouts, options.layouts),
         read_stack=read_stack,
         kernel_symbols=options.kernel_symbols,
-        user_symbols=options.user_symbols,
+        user_symbols=user_symbols,
         text=options.text,
         max_strlen=int(plan.config.get("max_strlen", _DEFAULT_STRING)),
         trailer=str(plan.config.get("str_trunc_trailer", "..")),

@@ -59,13 +59,14 @@ class SymbolTable:
             return None
         start = self._addresses[index]
         size, name = self._found[start]
-        return (demangle(name), address - start) if not size or address < start + size else None
+        return (name, address - start) if not size or address < start + size else None
 
 
 class UserSymbols:
-    """demangling is always on; `cpp_demangle` of the config is applied by whoever shows the name."""
+    """cpp_demangle: whether names of C++ are made readable."""
 
     def __init__(self) -> None:
+        self.cpp_demangle = True
         self._maps: dict[int, tuple[Mapping, ...]] = {}
         self._tables: dict[tuple[int, int, str], SymbolTable] = {}
         self._table_of: dict[tuple[int, str], SymbolTable] = {}
@@ -80,7 +81,10 @@ class UserSymbols:
             found = self._from_runtime(pid, address)
             return UserSymbol(found[0], found[1], mapping.path or "[unknown]") if found else None
         resolved = self._table(pid, mapping.path).resolve(address - mapping.start + mapping.offset)
-        return UserSymbol(resolved[0], resolved[1], mapping.path) if resolved else UserSymbol("", 0, mapping.path)
+        if resolved is None:
+            return UserSymbol("", 0, mapping.path)
+        name = demangle(resolved[0]) if self.cpp_demangle else resolved[0]
+        return UserSymbol(name, resolved[1], mapping.path)
 
     def remember(self, pid: int) -> None:
         """Read the process's maps now, while it lives."""
