@@ -5,6 +5,7 @@ A process that has ended can't be asked any more, so what was read of it once is
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,8 +68,9 @@ class UserSymbols:
 
     def __init__(self) -> None:
         self.cpp_demangle = True
+        self._shares_our_files: set[int] = set()
         self._maps: dict[int, tuple[Mapping, ...]] = {}
-        self._tables: dict[tuple[int, int, str], SymbolTable] = {}
+        self._tables: dict[tuple[int, int], SymbolTable] = {}
         self._table_of: dict[tuple[int, str], SymbolTable] = {}
         self._jit: dict[int, tuple[list[int], list[tuple[int, str]]]] = {}
 
@@ -87,8 +89,15 @@ class UserSymbols:
         return UserSymbol(name, resolved[1], mapping.path)
 
     def remember(self, pid: int) -> None:
-        """Read the process's maps now, while it lives."""
-        self._maps[pid] = _read_maps(pid) or self._maps.get(pid, ())
+        """Read the process's maps now, while it lives. It may be loading still: what was known of other places stays."""
+        new = _read_maps(pid)
+        old = (
+            item for item in self._maps.get(pid, ()) if not any(item.start < n.end and n.start < item.end for n in new)
+        )
+        self._maps[pid] = tuple(sorted((*new, *old), key=lambda item: item.start))
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/ns/mnt").stat().st_ino == Path("/proc/self/ns/mnt").stat().st_ino:
+                self._shares_our_files.add(pid)
 
     def assume_executable(self, pid: int, path: str) -> None:
         """A process that will run `path` without address randomization, and may end before it could be asked."""
@@ -96,6 +105,7 @@ class UserSymbols:
             elf = Elf(Path(path))
         except ElfError:
             return
+        self._shares_our_files.add(pid)
         base = _FIXED_BASE if int.from_bytes(elf.data[16:18], "little") == _ET_DYN else 0
         self._maps[pid] = tuple(
             sorted(
@@ -117,17 +127,22 @@ class UserSymbols:
     def _table(self, pid: int, path: str) -> SymbolTable:
         if (pid, path) not in self._table_of:
             root = Path(f"/proc/{pid}/root")
-            inside = root / path.lstrip("/")
-            opened = inside if inside.exists() else Path(path)
-            try:
-                status = opened.stat()
-                key = status.st_dev, status.st_ino, ""
-            except OSError:
-                key = 0, 0, path
-            if key not in self._tables:
-                self._tables[key] = SymbolTable(opened, root if inside.exists() else Path("/"))
-            self._table_of[pid, path] = self._tables[key]
+            found = self._open_table(root / path.lstrip("/"), root)
+            if found.elf is None and pid in self._shares_our_files:  # it has ended, perhaps just now
+                found = self._open_table(Path(path), Path("/"))
+            self._table_of[pid, path] = found
         return self._table_of[pid, path]
+
+    def _open_table(self, opened: Path, root: Path) -> SymbolTable:
+        """One table for each file, whatever it is called by whom."""
+        try:
+            status = opened.stat()
+        except OSError:
+            return SymbolTable(opened, root)
+        key = status.st_dev, status.st_ino
+        if key not in self._tables or self._tables[key].elf is None:
+            self._tables[key] = SymbolTable(opened, root)
+        return self._tables[key]
 
     def _from_runtime(self, pid: int, address: int) -> tuple[str, int] | None:
         """Code that a runtime made and told of in /tmp/perf-PID.map."""
