@@ -89,11 +89,10 @@ class UserSymbols:
         return UserSymbol(name, resolved[1], mapping.path)
 
     def remember(self, pid: int) -> None:
-        """Read the process's maps now, while it lives. It may be loading still: what was known of other places stays."""
+        """Read the process's maps now, while it lives. It may still be loading: what was known of other places stays."""
         new = _read_maps(pid)
-        old = (
-            item for item in self._maps.get(pid, ()) if not any(item.start < n.end and n.start < item.end for n in new)
-        )
+        known = self._maps.get(pid, ())
+        old = (item for item in known if not any(item.start < one.end and one.start < item.end for one in new))
         self._maps[pid] = tuple(sorted((*new, *old), key=lambda item: item.start))
         with contextlib.suppress(OSError):
             if Path(f"/proc/{pid}/ns/mnt").stat().st_ino == Path("/proc/self/ns/mnt").stat().st_ino:
