@@ -40,6 +40,7 @@ class Analysis(msgspec.Struct):
     events: list[EventSpec] = msgspec.field(default_factory=list)
     probe_names: list[str] = msgspec.field(default_factory=list)
     map_reads: dict[str, Span] = msgspec.field(default_factory=dict)
+    unknown_reads: dict[Span, str] = msgspec.field(default_factory=dict)  # variables without a type yet
     mentioned: set[str] = msgspec.field(default_factory=set)
     told: set[tuple[Span, str]] = msgspec.field(default_factory=set)
     used_options: set[str] = msgspec.field(default_factory=set)  # by getopt()
@@ -51,6 +52,7 @@ class Analysis(msgspec.Struct):
         self.events = []
         self.probe_names = []
         self.map_reads = {}
+        self.unknown_reads = {}
         self.mentioned = set()
         self.told = set()
         for symbol in self.maps.values():

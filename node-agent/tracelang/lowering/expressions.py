@@ -20,7 +20,7 @@ from tracelang.lowering.convert import (
 from tracelang.lowering.identifiers import lower_identifier
 from tracelang.lowering.maps import read_map
 from tracelang.lowering.operators import lower_binary, lower_increment, lower_unary
-from tracelang.type_rules import UnresolvedType, base_name, harden, is_truth, promote, show
+from tracelang.type_rules import UnresolvedType, base_name, harden, is_known, is_truth, promote, show
 from tracelang.types import (
     BOOL,
     NONE,
@@ -92,6 +92,8 @@ def _variable(body: Body, node: nodes.Variable) -> ir.Expr:
     if found is None:
         return body.unknown_variable(node.name, node.span)
     slot = found[0].slots[node.name]
+    if not is_known(body.locals[slot].type):
+        body.analysis.unknown_reads.setdefault(node.span, node.name)
     return ir.Local(node.span, body.locals[slot].type, slot)
 
 
@@ -164,6 +166,9 @@ def _record(body: Body, node: nodes.Record) -> ir.Expr:
             return body.error(value.span, f"The record has two fields called '{name}'")
         seen.add(name)
     elements = tuple(body.lower(body, value) for _, value in node.fields)
+    for element in elements:
+        if isinstance(element.type, NoneType):
+            return body.error(element.span, "This has no value, so it can't be part of a record")
     fields = tuple((name, element.type) for (name, _), element in zip(node.fields, elements, strict=True))
     return ir.MakeTuple(node.span, RecordType(fields), elements)
 

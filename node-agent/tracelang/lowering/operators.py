@@ -41,6 +41,7 @@ from tracelang.types import (
     BufferType,
     EnumType,
     IntType,
+    NoneType,
     PointerType,
     RecordType,
     StringType,
@@ -102,6 +103,8 @@ def _logical(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -
 
 
 def _compare(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -> ir.Expr:
+    if isinstance(left.type, NoneType) or isinstance(right.type, NoneType):
+        return _unusable(body, node, left.type, right.type)
     if isinstance(left.type, StringType) or isinstance(right.type, StringType):
         left, right = as_text(body, left), as_text(body, right)
     match left.type, right.type:

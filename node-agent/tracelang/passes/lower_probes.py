@@ -18,7 +18,8 @@ from tracelang.lowering.statements import lower_block
 from tracelang.passes.expand_probes import ExpandedProbe
 from tracelang.plan import Attachment
 from tracelang.providers.base import Option, Provider
-from tracelang.types import StringType, is_scalar
+from tracelang.type_rules import is_known
+from tracelang.types import S64, StringType, is_scalar
 
 
 class _Lowered(msgspec.Struct, frozen=True):
@@ -137,7 +138,7 @@ def _typed(expanded: ExpandedProbe, lowered: _Lowered, number: int) -> ir.TypedP
         attachments=tuple(_attachment(place, cookie=several and body.uses_cookie) for place in body.places),
         predicate=lowered.predicate,
         body=lowered.statements,
-        locals=tuple(body.locals),
+        locals=tuple(local if is_known(local.type) else ir.LocalVariable(local.name, S64) for local in body.locals),
         scoped=provider.task_context,
         text=", ".join(point.text for point in expanded.probe.attach_points),
         span=expanded.probe.span,

@@ -63,6 +63,7 @@ def type_program(
     if assume_unplaced(expanded, analysis):
         probes, subprograms = _to_fixpoint(program, expanded, analysis)
     check_maps(program, analysis)
+    _check_variables(analysis)
     _check_options(program, analysis)
     diagnostics.items.extend(analysis.diagnostics.items)
     if diagnostics.failed:
@@ -77,6 +78,14 @@ def type_program(
         license=str(settings["license"]),
         layouts=analysis.layouts,
     )
+
+
+def _check_variables(analysis: Analysis) -> None:
+    """After the last round: a variable that is read needs an assignment that gives it a type."""
+    if analysis.diagnostics.failed:
+        return  # what couldn't be assigned was told
+    for span, name in analysis.unknown_reads.items():
+        analysis.error(span, f"The type of ${name} can't be told: it is declared, but never assigned to")
 
 
 def _check_options(program: nodes.Program, analysis: Analysis) -> None:
