@@ -64,7 +64,7 @@ def initramfs(kernel: Path) -> Path:
 def checkout_disk(checkout: Path, command: str, *, extra: tuple[Path, ...]) -> Path:
     """The checkout without its history, with its virtual environment and the command to run; `extra` paths come along.
 
-    The disk's layout is the host's: /work/x stands at work/x.
+    The disk's layout is the host's: /src/x stands at src/x.
     """
     folder = CACHE / "kernel-matrix-run"
     shutil.rmtree(folder, ignore_errors=True)

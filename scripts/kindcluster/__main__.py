@@ -17,7 +17,7 @@ def main() -> int:
     commands.add_parser("programs", help="kubectl, etcd, kube-apiserver, ... as files; prints their folder")
     commands.add_parser("down", help="delete the cluster")
     commands.add_parser("load", help="put images onto the nodes").add_argument("images", nargs="+")
-    commands.add_parser("env", help="print what a shell needs to use the cluster: eval \"$(... env)\"")
+    commands.add_parser("env", help='print what a shell needs to use the cluster: eval "$(... env)"')
     commands.add_parser("base", help="make the Debian slim image; prints its name")
     commands.add_parser("docker", help="see to it that the Docker daemon answers; prints the client's path")
     commands.add_parser("stop-docker", help="end the Docker daemon that was started here")

@@ -33,7 +33,7 @@ _WITHOUT_PERL: Final = (
 
 def ensure() -> str:
     """The image's name; built and imported when it is missing."""
-    key = digest(versions.DEBIAN, versions.MIRROR, HERE / "base_image.py")
+    key = digest(versions.DEBIAN, HERE / "base_image.py")
     name = f"tracejob/debian-slim:{key}"
     if not docker("images", "-q", name).strip():
         archive = cached("debian-slim", key=key, build=lambda into: bootstrap(into / "base.tar")) / "base.tar"
@@ -41,20 +41,11 @@ def ensure() -> str:
     return name
 
 
-def bootstrap(target: Path, *packages: str, sources: str = "") -> None:
+def bootstrap(target: Path, *packages: str) -> None:
     """A root file system (folder or .tar by its name) with these packages on top of the smallest that apt works in."""
-    sources = sources or debian_sources()
     include = [f"--include={','.join(('usr-is-merged', *packages))}"]
     hook = [] if packages else [f"--customize-hook={_WITHOUT_PERL}"]
-    # Our own sources only: a machine's third-party lists may be out of reach, and have no place in an image.
+    # mmdebstrap's own sources (the suite, its updates and its security updates): a machine's third-party lists may be
+    # out of reach, and have no place in an image.
     options = ["--variant=minbase", "--quiet", *SLIM, *include, *hook]
-    run(["mmdebstrap", *options, versions.DEBIAN, target, "-"], stdin=sources)
-
-
-def debian_sources() -> str:
-    suites = versions.DEBIAN
-    return (
-        f"deb {versions.MIRROR} {suites} main\n"
-        f"deb {versions.MIRROR} {suites}-updates main\n"
-        f"deb {versions.SECURITY_MIRROR} {suites}-security main\n"
-    )
+    run(["mmdebstrap", *options, versions.DEBIAN, target])

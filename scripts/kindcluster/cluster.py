@@ -145,5 +145,3 @@ def _same_image(node: str, *, name: str, config: str) -> bool:
 def environment() -> dict[str, str]:
     """What a shell needs to use the cluster."""
     return {"KUBECONFIG": str(KUBECONFIG), "PATH": f"{programs()}:{os.environ['PATH']}"}
-
-

@@ -5,7 +5,6 @@ In: the small modules beside this file and versions.py. Out: folders in the cach
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from functools import cache
@@ -75,8 +74,10 @@ def _release(text: str) -> tuple[int, ...]:
 
 
 def _fetched_go() -> Path:
-    proxy = os.environ.get("GOPROXY", "").split(",")[0]
-    proxy = proxy if proxy.startswith("http") else "https://proxy.golang.org"
+    # Debian's Go is too old to build Kubernetes, but knows where modules come from.
+    proxy = run(["go", "env", "GOPROXY"]).split(",")[0].strip()
+    if not proxy.startswith("http"):
+        raise StepFailed(f"no Go {versions.GO} on PATH, and GOPROXY={proxy} names no place to fetch it from")
     version = f"v0.0.1-go{versions.GO_FETCH}.linux-amd64"
 
     def build(into: Path) -> None:
@@ -88,5 +89,3 @@ def _fetched_go() -> Path:
         run(["chmod", "-R", "u+x", into / "go/bin", into / "go/pkg/tool"])
 
     return cached("go", key=digest(version), build=build) / "go/bin/go"
-
-

@@ -12,5 +12,3 @@ ETCD_TAG: Final = "3.6.8-0"  # the tags are what kubeadm of this version asks fo
 COREDNS: Final = "v1.14.2"
 PAUSE_TAG: Final = "3.10.2"
 DEBIAN: Final = "bookworm"
-MIRROR: Final = "http://deb.debian.org/debian"
-SECURITY_MIRROR: Final = "http://deb.debian.org/debian-security"
