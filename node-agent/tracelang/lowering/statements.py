@@ -149,6 +149,7 @@ def _for_map(body: Body, node: nodes.ForMap) -> tuple[ir.Stmt, ...]:
     with body.scope(node):
         scope, variable = _loop_variable(body, node.variable)
         variable.type = TupleType((harden(symbol.key), harden(value)))
+        variable.declared = True
         slot = scope.slots[variable.name]
         body.locals[slot] = ir.LocalVariable(variable.name, variable.type)
         with body.loop():
@@ -186,10 +187,10 @@ def _for_range(body: Body, node: nodes.ForRange) -> tuple[ir.Stmt, ...]:
             return ()
     if is_integer(start.type) and is_integer(end.type):
         both = promote(start.type, end.type)
-    type_ = harden(both) if isinstance(both, IntType) else S64
     with body.scope(node):
         scope, variable = _loop_variable(body, node.variable)
-        variable.type = type_
+        body.analysis.grow_variable(variable, harden(both) if isinstance(both, IntType) else S64, node.span)
+        type_ = harden(variable.type)
         slot = scope.slots[variable.name]
         body.locals[slot] = ir.LocalVariable(variable.name, type_)
         with body.loop():
