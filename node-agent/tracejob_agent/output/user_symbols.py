@@ -89,7 +89,7 @@ class UserSymbols:
         return UserSymbol(name, resolved[1], mapping.path)
 
     def remember(self, pid: int) -> None:
-        """Read the process's maps now, while it lives. It may still be loading: what was known of other places stays."""
+        """Read the maps of a living process. It may still be loading: what was known of other places stays."""
         new = _read_maps(pid)
         known = self._maps.get(pid, ())
         old = (item for item in known if not any(item.start < one.end and one.start < item.end for one in new))
