@@ -6,9 +6,7 @@ results; twice leaves at once and says how to come back.
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 
 from kubectl_trace import jobs
 from kubectl_trace.client import Api, NotFound
@@ -16,6 +14,7 @@ from kubectl_trace.context import Context
 from kubectl_trace.errors import CommandError
 from kubectl_trace.exit_status import ExitStatus
 from kubectl_trace.follow import Follower, GivenUp, Interrupted, JobSeen, RecordSeen, Trouble, kept_records
+from kubectl_trace.interrupts import Interrupts
 from kubectl_trace.jobs import Job
 from kubectl_trace.outcome import finished, outcome
 from kubectl_trace.printers.findings import show_findings
@@ -55,12 +54,21 @@ class PrintedOnce:
         self._view.printed(node=node, pod=pod.rpartition("/")[2], seq=seq, text=text)
 
 
-def stay(context: Context, api: Api, job: Job, view: View, *, stops_on_interrupt: bool = True) -> ExitStatus:
+def stay(
+    context: Context,
+    api: Api,
+    job: Job,
+    view: View,
+    *,
+    interrupts: Interrupts,
+    stops_on_interrupt: bool = True,
+) -> ExitStatus:
     """Print what the job gives until it has ended."""
     agents_in = readable_agents(context, api)
     follower = Follower(api, job, agents_in=agents_in)
     printed = PrintedOnce(view)
-    with _interrupts(follower):
+    with closing(follower):
+        interrupts.tell(follower.interrupt)
         follower.start()
         for event in follower.events():
             match event:
@@ -174,17 +182,3 @@ def _pods_by_node(status: TraceJobStatus) -> dict[str, str]:
     for target in status.target_statuses:
         pods.setdefault(target.node, set()).add(target.pod)
     return {node: next(iter(names)) for node, names in pods.items() if len(names) == 1}
-
-
-@contextmanager
-def _interrupts(follower: Follower) -> Iterator[None]:
-    """Ctrl-C and SIGTERM become events while the body runs."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        for number in before:
-            signal.signal(number, lambda *_: follower.interrupt())
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        follower.close()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -286,3 +290,68 @@ def _wait_for(cluster: Cluster, name: str) -> None:
     while cluster.plane.request("GET", cluster.path(name)).code != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def _running_command(cluster: Cluster, name: str) -> subprocess.Popen[str]:
+    """`run` in a process of its own, without a terminal, until its job is there."""
+    program = Path(sys.executable).parent / "kubectl-trace"
+    kubeconfig = str(cluster.plane.kubeconfig(user="alice", namespace="shop"))
+    process = subprocess.Popen(
+        [program, "run", "pod/web", "-e", COUNT, "--name", name, "--duration", "0", "--kubeconfig", kubeconfig],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert process.stderr.readline() == f"created tracejob/{name}\n"
+    return process
+
+
+def _ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit status, stdout, stderr; the process is gone then, whatever happened."""
+    try:
+        out, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    return process.returncode, out, err
+
+
+def test_ctrl_c_stops_the_job_and_prints_its_maps(cluster: Cluster) -> None:
+    process = _running_command(cluster, "once")
+    process.send_signal(signal.SIGINT)  # in the very moment after the job was made
+
+    def operator() -> None:
+        deadline = time.monotonic() + 15
+        while not (isinstance(spec := cluster.job("once")["spec"], dict) and spec.get("stop")):
+            assert time.monotonic() < deadline, "spec.stop is never set"
+            time.sleep(0.05)
+        maps = [{"name": "@", "kind": "count", "entries": [{"key": ["cat"], "value": 3}]}]
+        cluster.tell("once", **succeeded(results={"maps": maps}))
+
+    code, out, err = _with(operator, lambda: _ended(process))
+    assert (code, out) == (0, "@[cat]: 3\n"), err
+
+
+def test_second_ctrl_c_leaves_at_once_and_says_how_to_come_back(cluster: Cluster) -> None:
+    process = _running_command(cluster, "left")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)  # another signal, because two of one kind may become one
+    code, out, err = _ended(process)
+    assert (code, out) == (130, "")
+    assert err.endswith("left; for its results: kubectl trace attach left -n shop\n")
+
+
+def test_job_that_is_deleted_meanwhile_ends_the_command(cluster: Cluster) -> None:
+    process = _running_command(cluster, "removed")
+    assert cluster.plane.request("DELETE", cluster.path("removed")).code == 200
+    code, _, err = _ended(process)
+    assert code == 1
+    assert "tracejob/removed was deleted while it ran" in err
+
+
+def test_output_that_nobody_kept_is_counted(cluster: Cluster) -> None:
+    cluster.trace("run", "pod/web", "-e", COUNT, "--detach", "--name", "chatty")
+    lines = [{"node": "n1", "seq": seq, "text": f"{seq}\n"} for seq in (98, 99)]
+    results = {"output": lines, "outputOmitted": 98}
+    cluster.tell("chatty", **succeeded(results=results, summary={"nodes": 1, "events": 100}))
+    said = cluster.trace("logs", "chatty", user="viewer")
+    assert said.out == "98\n99\n"
+    assert "missed: 98 of 100 output lines" in said.err

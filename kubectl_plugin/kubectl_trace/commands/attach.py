@@ -22,6 +22,9 @@ def command(context: Context, *, job: str, form: str, save_in: str) -> ExitStatu
     Ctrl-C stops the job; twice leaves it running. Of a job that has ended, the results are printed at once.
     """
     from kubectl_trace.attached import stay
+    from kubectl_trace.interrupts import Interrupts
 
     api = context.api()
-    return stay(context, api, jobs.find(api, job), view_for(context, form=form, save_in=save_in))
+    found = jobs.find(api, job)
+    with Interrupts() as interrupts:
+        return stay(context, api, found, view_for(context, form=form, save_in=save_in), interrupts=interrupts)

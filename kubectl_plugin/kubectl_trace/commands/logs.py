@@ -18,6 +18,7 @@ from kubectl_trace.options import kube_options
 def command(context: Context, *, job: str, follow: bool, form: str) -> ExitStatus:
     """Print what JOB's program printed. What was wrong with the program goes to stderr, with exit status 2."""
     from kubectl_trace.attached import print_kept, stay
+    from kubectl_trace.interrupts import Interrupts
     from kubectl_trace.outcome import finished
     from kubectl_trace.printers.structured import JsonLinesView
     from kubectl_trace.printers.text import OutputView
@@ -26,5 +27,6 @@ def command(context: Context, *, job: str, follow: bool, form: str) -> ExitStatu
     found = jobs.find(api, job)
     view = OutputView(context) if form == "text" else JsonLinesView(context)
     if follow and not finished(found.status):
-        return stay(context, api, found, view, stops_on_interrupt=False)
+        with Interrupts() as interrupts:
+            return stay(context, api, found, view, interrupts=interrupts, stops_on_interrupt=False)
     return print_kept(context, api, found, view)

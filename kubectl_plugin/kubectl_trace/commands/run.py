@@ -103,23 +103,24 @@ def _run_in_cluster(
         return ExitStatus.DONE
     from kubectl_trace import jobs
     from kubectl_trace.attached import stay
+    from kubectl_trace.interrupts import Interrupts
 
     api = context.api()
     options = replace(options, namespace=options.namespace or api.namespace)
     manifest = job_manifest(options)
-    created = jobs.create(
-        api, manifest, namespace="" if options.cluster else options.namespace, dry_run=dry_run == "server"
-    )
-    if dry_run == "server":
-        context.show(document(created, form="json" if form == "json" else "yaml"))
-        return ExitStatus.DONE
-    job = jobs.decode(created)
-    if detach:
-        context.show(str(job.name))
-        context.notice(f"for its results: kubectl trace attach {job.name.words}")
-        return ExitStatus.DONE
-    context.notice(f"created {job.name}")
-    return stay(context, api, job, view_for(context, form=form, save_in=save_in))
+    namespace = "" if options.cluster else options.namespace
+    with Interrupts() as interrupts:
+        created = jobs.create(api, manifest, namespace=namespace, dry_run=dry_run == "server")
+        if dry_run == "server":
+            context.show(document(created, form="json" if form == "json" else "yaml"))
+            return ExitStatus.DONE
+        job = jobs.decode(created)
+        if detach:
+            context.show(str(job.name))
+            context.notice(f"for its results: kubectl trace attach {job.name.words}")
+            return ExitStatus.DONE
+        context.notice(f"created {job.name}")
+        return stay(context, api, job, view_for(context, form=form, save_in=save_in), interrupts=interrupts)
 
 
 def _run_local(
