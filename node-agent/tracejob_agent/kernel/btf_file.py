@@ -264,9 +264,12 @@ def open_kernel_btf(path: Path = Path("/sys/kernel/btf/vmlinux")) -> BtfFile:
 
 
 def open_module_btf(module: str, base: BtfFile) -> BtfFile | None:
+    """A module's own records on top of the kernel's; None for what isn't loaded or has none."""
+    if "/" in module:
+        return None
     try:
         return BtfFile(Path("/sys/kernel/btf", module).read_bytes(), base=base)
-    except OSError:
+    except (OSError, BtfError):
         return None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tracejob_agent.kernel import features
 from tracejob_agent.kernel.binaries import Binaries, Binary
-from tracejob_agent.kernel.btf_file import BtfError, Kind, open_kernel_btf
+from tracejob_agent.kernel.btf_file import BtfError, Kind, open_kernel_btf, open_module_btf
 from tracejob_agent.kernel.btf_types import BtfTypes
 from tracejob_agent.kernel.c_types import base_type, parse_type
 from tracejob_agent.kernel.kallsyms import KernelSymbols
@@ -53,6 +53,7 @@ class HostFacts:
         self._files = files
         self._unsafe = unsafe
         self._include_folders = include_folders
+        self._modules: dict[str, BtfTypes | None] = {}
         self._tracepoints: dict[tuple[str, str], Layout | None] = {}
 
     @cached_property
@@ -97,7 +98,20 @@ class HostFacts:
         return self._tracepoints[key]
 
     def kernel_function(self, name: str, module: str = "") -> Signature | None:
-        return self.btf.function(name) if self.btf else None
+        if self.btf is None:
+            return None
+        found = self.btf.function(name)
+        if found is None and module and module != "vmlinux":
+            types = self._module_types(module)
+            found = types.function(name) if types else None
+        return found
+
+    def _module_types(self, module: str) -> BtfTypes | None:
+        """A module's types build on the kernel's."""
+        if module not in self._modules:
+            btf = open_module_btf(module, self.btf.btf) if self.btf else None
+            self._modules[module] = BtfTypes(btf) if btf else None
+        return self._modules[module]
 
     def raw_tracepoint(self, name: str) -> Signature | None:
         return self.btf.raw_tracepoint(name) if self.btf else None
