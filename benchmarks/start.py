@@ -3,7 +3,8 @@
     python benchmarks/start.py [--rounds N]
 
 For each program and tracer: the median and the least of N rounds, in milliseconds, taken in turns so that what else the
-machine does hits all alike. "cold" means an empty cache of ours, "warm" one that has seen the program.
+machine does hits all alike. "cold" means that our cache hasn't seen
+the program, "warm" that it has.
 """
 
 from __future__ import annotations
@@ -45,9 +46,7 @@ class Tracer:
     times: list[float] = field(default_factory=list)
 
     def prepare(self, program: str) -> None:
-        if self.cache and self.is_cold:
-            shutil.rmtree(self.cache, ignore_errors=True)
-        elif self.cache:
+        if self.cache:
             self.measure(program)
             self.times.clear()
 
@@ -57,7 +56,11 @@ class Tracer:
                 # The header tree and the index of types belong to the kernel, not to the program.
                 if entry.name.startswith(("plan-", "code-")):
                     entry.unlink()
-        environment = os.environ | {NOTICE: "1"} | ({"TRACEJOB_CACHE": self.cache} if self.cache else {})
+        environment = os.environ | {NOTICE: "1"}
+        if self.cache:
+            # As installed: with byte code of its Python files, wherever these lie.
+            environment |= {"TRACEJOB_CACHE": self.cache, "PYTHONPYCACHEPREFIX": f"{self.cache}-python"}
+            environment.pop("PYTHONDONTWRITEBYTECODE", None)
         start = time.perf_counter()
         process = subprocess.Popen(
             ["timeout", "20", *self.command, "-B", "line", "-e", program],
