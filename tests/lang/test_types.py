@@ -7,7 +7,7 @@ import pytest
 from lang.checking import check, errors, key_name, map_of, typed, variable
 from tracelang import ir
 from tracelang.facts import Layout
-from tracelang.plan import BpfMapKind, CompileOptions, ScalarMerge
+from tracelang.plan import BpfMapKind, CompileOptions, EventKind, ScalarMerge
 from tracelang.types import AddressSpace, AggregateType, Aggregation, PointerType, name_of
 
 
@@ -187,3 +187,29 @@ def test_types_do_not_depend_on_the_number_of_rounds() -> None:
     result = check(f"begin {{ {chain}; @a10 = 70000 }}")
     assert result.typed is not None
     assert {name_of(item.value) for item in result.typed.maps} == {"int32"}
+
+
+def test_division_by_what_may_be_zero_warns_when_it_runs() -> None:
+    program = "begin { print(10 / (uint64)@d); @d = 0 }"
+    [warning] = [event for event in typed(program).events if event.kind is EventKind.WARNF]
+    assert warning.text.startswith("Divide or modulo by 0 detected.")
+    assert warning.options == {"place": "1:15-31"}
+    silent = CompileOptions(warnings=False)
+    assert [event.kind for event in typed(program, silent).events] == [EventKind.PRINT_VALUE]
+    assert not [event for event in typed("begin { print(pid / 10) }").events if event.kind is EventKind.WARNF]
+
+
+def test_missing_keys_are_told_only_when_asked_for() -> None:
+    program = "begin { @a[1] = 1; $x = @a[2]; delete(@a, 3) }"
+    assert not typed(program).events
+    asked = [event.text.splitlines()[0] for event in typed(program, CompileOptions(runtime_warnings=True)).events]
+    assert asked == [
+        "Can't lookup map element because it does not exist.",
+        "Can't delete map element because it does not exist.",
+    ]
+
+
+def test_variable_without_any_assignment_has_no_type() -> None:
+    assert errors("begin { let $x; print($x) }") == [
+        "The type of $x can't be told: it is declared, but never assigned to"
+    ]

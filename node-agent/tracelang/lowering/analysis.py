@@ -59,11 +59,11 @@ class Analysis(msgspec.Struct):
             symbol.only_added = True
             symbol.written = symbol.assumed
 
-    # --- diagnostics: the same mistake in two variants of a probe is told once
+    # --- diagnostics: a place of the program is told of once, whatever variants of the probe say about it
 
     def error(self, span: Span, message: str, hint: str = "", notes: tuple[Note, ...] = ()) -> None:
-        if (span, message) not in self.told:
-            self.told.add((span, message))
+        if span == NOWHERE or (span, "") not in self.told:
+            self.told.add((span, ""))
             self.diagnostics.error(span, message, hint=hint, notes=notes)
 
     def warn(self, span: Span, message: str, hint: str = "") -> None:
