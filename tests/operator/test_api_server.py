@@ -25,7 +25,7 @@ def _job(*, kind: str = "TraceJob", **spec: object) -> Json:
     return {
         "apiVersion": "tracejob.dev/v1alpha1",
         "kind": kind,
-        "metadata": {"name": f"job-{next(_numbers)}"},
+        "metadata": {"name": f"rules-{next(_numbers)}"},
         "spec": whole,
     }
 

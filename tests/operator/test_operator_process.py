@@ -96,7 +96,7 @@ def _pod(cluster: ControlPlane, *, phase: str = "Running") -> str:
 def _create(
     cluster: ControlPlane, *, target: str, kind: str = "Pod", program: str = "begin { }", **spec: object
 ) -> str:
-    name = f"job-{next(_numbers)}"
+    name = f"process-{next(_numbers)}"
     body = {
         "apiVersion": "tracejob.dev/v1alpha1",
         "kind": "TraceJob",
