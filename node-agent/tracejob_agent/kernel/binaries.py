@@ -28,19 +28,13 @@ class Binary:
 
     @cached_property
     def elf(self) -> Elf | None:
-        try:
-            return Elf(self.opened)
-        except ElfError:
-            return None
+        return _readable(self.opened)
 
     @cached_property
     def debug_elf(self) -> Elf | None:
         """The separate file with the symbols that were stripped."""
         found = debug_file(self.elf, self.root) if self.elf else None
-        try:
-            return Elf(found) if found else None
-        except ElfError:
-            return None
+        return _readable(found) if found else None
 
     @cached_property
     def types(self) -> DwarfTypes:
@@ -79,6 +73,16 @@ class Binary:
             ):
                 best = symbol
         return best
+
+
+def _readable(path: Path) -> Elf | None:
+    """The binary, when its tables can be read: a container's file may be anything."""
+    try:
+        elf = Elf(path)
+        _ = elf.sections, elf.segments
+    except ElfError:
+        return None
+    return elf
 
 
 class Binaries:

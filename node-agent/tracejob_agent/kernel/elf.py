@@ -68,20 +68,35 @@ class Elf:
         table, size, count, names = self._header("<QIHHHHHH", 40, (0, 5, 6, 7))
         try:
             raw = [struct.unpack_from("<IIQQQQIIQQ", self.data, table + size * i) for i in range(count)]
-        except struct.error as error:
+        except (struct.error, OverflowError) as error:
             raise ElfError(f"{self.path}: cut short") from error
         if not raw:
             return ()
+        if names >= len(raw):
+            raise ElfError(f"{self.path}: its section names are missing")
         strings = raw[names][4]
+        end = len(self.data)
         return tuple(
-            Section(self._text(strings + item[0]), item[1], item[3], item[4], item[5], item[6]) for item in raw
+            # Nothing lies behind the file's end, whatever the table says.
+            Section(
+                name=self._text(strings + item[0]),
+                type=item[1],
+                address=item[3],
+                offset=min(item[4], end),
+                size=min(item[5], end - min(item[4], end)),
+                link=item[6],
+            )
+            for item in raw
         )
 
     @cached_property
     def segments(self) -> tuple[Segment, ...]:
         """What is loaded into memory."""
         table, size, count = self._header("<QQIHHH", 32, (0, 4, 5))
-        raw = [struct.unpack_from("<IIQQQQQ", self.data, table + size * i) for i in range(count)]
+        try:
+            raw = [struct.unpack_from("<IIQQQQQ", self.data, table + size * i) for i in range(count)]
+        except (struct.error, OverflowError) as error:
+            raise ElfError(f"{self.path}: cut short") from error
         return tuple(Segment(item[2], item[3], item[5], item[6]) for item in raw if item[0] == _PT_LOAD)
 
     def section(self, name: str) -> Section | None:
@@ -119,7 +134,7 @@ class Elf:
                 pattern = struct.pack("<I", position - strings.offset)
                 at = symbols.find(pattern)
                 while at >= 0:
-                    if at % _SYMBOL.size == 0:
+                    if at % _SYMBOL.size == 0 and at + _SYMBOL.size <= len(symbols):
                         symbol = self._symbol(_SYMBOL.unpack_from(symbols, at), name=name)
                         if symbol and symbol.is_function:
                             return symbol
@@ -133,7 +148,8 @@ class Elf:
         seen: set[tuple[int, str]] = set()
         for table in self._symbol_tables():
             strings = self.sections[table.link].offset
-            for entry in _SYMBOL.iter_unpack(self.bytes_of(table)):
+            raw = self.bytes_of(table)
+            for entry in _SYMBOL.iter_unpack(raw[: len(raw) // _SYMBOL.size * _SYMBOL.size]):
                 kind = entry[1] & 15
                 if kind not in _FUNCTION_TYPES and (functions_only or kind != _OBJECT_TYPE):
                     continue
@@ -175,7 +191,11 @@ class Elf:
         return tuple(values[index] for index in fields)
 
     def _symbol_tables(self) -> list[Section]:
-        return [item for item in self.sections if item.name in (".symtab", ".dynsym") and item.type != _SHT_NOBITS]
+        return [
+            item
+            for item in self.sections
+            if item.name in (".symtab", ".dynsym") and item.type != _SHT_NOBITS and item.link < len(self.sections)
+        ]
 
     def _symbol(self, entry: tuple[int, ...], *, name: str) -> Symbol | None:
         _, info, _, section, address, size = entry
@@ -185,6 +205,8 @@ class Elf:
         return Symbol(name, address, size, kind in _FUNCTION_TYPES)
 
     def _text(self, offset: int) -> str:
+        if not 0 <= offset < len(self.data):
+            return ""
         end = self.data.find(b"\0", offset)
         return self.data[offset:end].decode("utf-8", "replace") if end >= 0 else ""
 
