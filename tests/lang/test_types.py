@@ -193,7 +193,7 @@ def test_division_by_what_may_be_zero_warns_when_it_runs() -> None:
     program = "begin { print(10 / (uint64)@d); @d = 0 }"
     [warning] = [event for event in typed(program).events if event.kind is EventKind.WARNF]
     assert warning.text.startswith("Divide or modulo by 0 detected.")
-    assert warning.options == {"place": "1:15-31"}
+    assert warning.options == {"place": "1:15-30"}
     silent = CompileOptions(warnings=False)
     assert [event.kind for event in typed(program, silent).events] == [EventKind.PRINT_VALUE]
     assert not [event for event in typed("begin { print(pid / 10) }").events if event.kind is EventKind.WARNF]
