@@ -6,9 +6,9 @@ pyelftools is imported when first needed.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, TypeVar, cast
 
 from tracelang.facts import Layout, Member, Parameter, Signature
 from tracelang.types import (
@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     from elftools.dwarf.compileunit import CompileUnit
     from elftools.dwarf.die import DIE
 
+Answer = TypeVar("Answer")
+
 _STRUCTS = {"DW_TAG_structure_type": "struct", "DW_TAG_union_type": "union", "DW_TAG_class_type": "struct"}
 _TRANSPARENT = {"DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_restrict_type",
                 "DW_TAG_atomic_type"}  # fmt: skip
 _POINTERS = {"DW_TAG_pointer_type", "DW_TAG_reference_type", "DW_TAG_rvalue_reference_type"}
+_LONGEST_CHAIN = 64
 _BOOLEAN, _SIGNED, _SIGNED_CHAR = 2, 5, 6
 
 
@@ -58,6 +61,19 @@ class DwarfTypes:
 
     def function(self, name: str, address: int = 0) -> Signature | None:
         """`address`: where the symbol is, which finds the compilation unit without reading all of them."""
+        return _unless_damaged(lambda: self._function(name, address))
+
+    def struct(self, name: str) -> Layout | None:
+        if name not in self._layouts:
+            self._layouts[name] = _unless_damaged(lambda: self._struct(name))
+        return self._layouts[name]
+
+    def named(self, name: str) -> Type | None:
+        return _unless_damaged(lambda: self._named(name))
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _function(self, name: str, address: int) -> Signature | None:
         for unit in self._units(address):
             for die in unit.get_top_DIE().iter_children():
                 if (
@@ -68,16 +84,11 @@ class DwarfTypes:
                     return self._signature(die, name)
         return None
 
-    def struct(self, name: str) -> Layout | None:
-        if name not in self._layouts:
-            die = self._anonymous.get(name) or self._find_type(name)
-            while die is not None and die.tag in _TRANSPARENT:
-                die = _referred(die)
-            known = die is not None and die.tag in _STRUCTS
-            self._layouts[name] = self._layout(die, name) if die is not None and known else None
-        return self._layouts[name]
+    def _struct(self, name: str) -> Layout | None:
+        die = _beneath(self._anonymous.get(name) or self._find_type(name))
+        return self._layout(die, name) if die is not None and die.tag in _STRUCTS else None
 
-    def named(self, name: str) -> Type | None:
+    def _named(self, name: str) -> Type | None:
         die = self._find_type(name)
         return self.of(die) if die is not None else None
 
@@ -101,8 +112,6 @@ class DwarfTypes:
         if tag == "DW_TAG_array_type":
             return self._array(die)
         return VOID
-
-    # --- inside -----------------------------------------------------------------------------------------------
 
     def _units(self, address: int = 0) -> Iterator[CompileUnit]:
         if self._info is None:
@@ -189,11 +198,19 @@ class DwarfTypes:
             members.setdefault(name, Member(name, type_, bits // 8, bits, bit_size.value if bit_size else 0))
 
     def _add_inner(self, die: DIE, members: dict[str, Member], *, base: int) -> None:
-        inner = _referred(die)
-        while inner is not None and inner.tag in _TRANSPARENT:
-            inner = _referred(inner)
+        inner = _beneath(_referred(die))
         if inner is not None and inner.tag in _STRUCTS:
             self._add_members(inner, members, base=base)
+
+
+def _unless_damaged(read: Callable[[], Answer | None]) -> Answer | None:
+    """A container's binary may hold anything in its debugging information: what can't be read isn't there."""
+    from elftools.common.exceptions import DWARFError, ELFError
+
+    try:
+        return read()
+    except (ELFError, DWARFError, LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return None
 
 
 def _name(die: DIE) -> str:
@@ -235,9 +252,17 @@ def _base(die: DIE) -> Type:
     return IntType(min(_size(die) * 8, 64), signed=encoding in (_SIGNED, _SIGNED_CHAR))
 
 
-def _is_float(die: DIE | None) -> bool:
-    while die is not None and die.tag in _TRANSPARENT:
+def _beneath(die: DIE | None) -> DIE | None:
+    """What typedefs and qualifiers stand for; None for a chain that leads nowhere."""
+    for _ in range(_LONGEST_CHAIN):
+        if die is None or die.tag not in _TRANSPARENT:
+            return die
         die = _referred(die)
+    return None
+
+
+def _is_float(die: DIE | None) -> bool:
+    die = _beneath(die)
     return die is not None and die.tag == "DW_TAG_base_type" and die.attributes["DW_AT_encoding"].value in (3, 4)
 
 
