@@ -170,9 +170,13 @@ class Sequence(Expr, frozen=True):
 
 
 class MakeTuple(Expr, frozen=True):
-    """Elements laid out as types.tuple_layout says; type is TupleType or RecordType; padding is zero."""
+    """Elements laid out as types.tuple_layout says; type is TupleType or RecordType; padding is zero.
+
+    `order`: the elements in the order in which they are evaluated; empty: as they stand.
+    """
 
     elements: tuple[Expr, ...]
+    order: tuple[int, ...] = ()
 
 
 class Member(Expr, frozen=True):

@@ -44,10 +44,16 @@ def convert(value: ir.Expr, target: Type) -> ir.Expr:
             return ir.StringConstant(value.span, target, data[: max(0, size - 1)])
         case ir.MakeTuple(elements=elements), TupleType(elements=types) if len(elements) == len(types):
             parts = tuple(convert(part, type_) for part, type_ in zip(elements, types, strict=True))
-            return ir.MakeTuple(value.span, target, parts)
+            return ir.MakeTuple(value.span, target, parts, value.order)
         case ir.MakeTuple(elements=elements), RecordType(fields=fields) if isinstance(value.type, RecordType):
             by_name = dict(zip((name for name, _ in value.type.fields), elements, strict=True))
-            return ir.MakeTuple(value.span, target, tuple(convert(by_name[name], item) for name, item in fields))
+            parts = tuple(convert(by_name[name], item) for name, item in fields)
+            # The target's fields may stand in another order; values are made in the order in which they are written.
+            places = {name: index for index, (name, _) in enumerate(fields)}
+            written = [places[name] for name, _ in value.type.fields]
+            return ir.MakeTuple(
+                value.span, target, parts, tuple(written[index] for index in value.order or range(len(parts)))
+            )
         case ir.Select(condition=condition, then=then, otherwise=otherwise), _:
             return ir.Select(value.span, target, condition, convert(then, target), convert(otherwise, target))
     return ir.Convert(value.span, target, value)
