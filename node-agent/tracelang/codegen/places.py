@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tracelang import ir
-from tracelang.codegen import context, expressions, intrinsics, maps, statements, strings, subprograms
+from tracelang.codegen import (
+    context,
+    conversions,
+    expressions,
+    maps,
+    memory_intrinsics,
+    statements,
+    strings,
+    subprograms,
+)
 from tracelang.codegen.copy import copy, read_into, zero
 from tracelang.codegen.values import (
     CodegenError,
@@ -24,11 +33,9 @@ from tracelang.codegen.values import (
 from tracelang.codegen.writer import Writer
 from tracelang.types import (
     AddressSpace,
-    ArrayType,
     BufferType,
     PointerType,
     RecordType,
-    StringType,
     TupleType,
     Type,
     align_of,
@@ -240,9 +247,9 @@ def prepare(writer: Writer, expr: ir.Expr, *, zero_fill: bool = True) -> Fill:
         case ir.ArrayConstant(data=data):
             return lambda destination: strings.store_constant(writer, data, destination)
         case ir.MakeTuple():
-            return _prepare_tuple(writer, expr, zero_fill=zero_fill)
+            return prepare_tuple(writer, expr, zero_fill=zero_fill)
         case ir.Intrinsic():
-            return intrinsics.memory(writer, expr, zero_fill=zero_fill)
+            return memory_intrinsics.memory(writer, expr, zero_fill=zero_fill)
         case ir.SubprogramCall():
             buffer = writer.buffer(size_of(expr.type), "result")
             subprograms.call(writer, expr, destination=buffer)
@@ -253,7 +260,7 @@ def prepare(writer: Writer, expr: ir.Expr, *, zero_fill: bool = True) -> Fill:
             statements.write_all(writer, body)
             return prepare(writer, result, zero_fill=zero_fill)
         case ir.Convert(operand=operand, type=type_) if operand.type != type_:
-            return _prepare_convert(writer, operand, type_, zero_fill=zero_fill)
+            return conversions.prepare(writer, operand, type_, zero_fill=zero_fill)
         case ir.Convert(operand=operand):
             return prepare(writer, operand, zero_fill=zero_fill)
     if not isinstance(expr, _NAMED):
@@ -272,10 +279,14 @@ def store_scalar(writer: Writer, destination: Place, kind: str, text: str) -> No
         writer.emit(f"__builtin_memcpy({destination.address}, &{name}, sizeof({name}));")
 
 
-def _prepare_tuple(writer: Writer, expr: ir.MakeTuple, *, zero_fill: bool) -> Fill:
+def prepare_tuple(writer: Writer, expr: ir.MakeTuple, *, zero_fill: bool) -> Fill:
     types = element_types(expr.type)
     offsets, size = tuple_layout(types)
-    fills = [prepare(writer, element, zero_fill=zero_fill) for element in expr.elements]
+    prepared = {
+        index: prepare(writer, expr.elements[index], zero_fill=zero_fill)
+        for index in expr.order or range(len(expr.elements))
+    }
+    fills = [prepared[index] for index in range(len(expr.elements))]
 
     def fill(destination: Place) -> None:
         end = 0
@@ -301,109 +312,6 @@ def _prepare_select(writer: Writer, expr: ir.Select) -> Fill:
     writer.depth -= 1
     writer.emit("}")
     return lambda destination: copy(writer, source=buffer, destination=destination, size=size)
-
-
-def _prepare_convert(writer: Writer, operand: ir.Expr, type_: Type, *, zero_fill: bool) -> Fill:
-    if is_scalar(operand.type):
-        return _scalar_as_bytes(writer, operand, type_)
-    match operand.type, type_:
-        case StringType(size=have), StringType(size=want) if have <= want:
-            inner = prepare(writer, operand, zero_fill=zero_fill)
-
-            def widen(destination: Place) -> None:
-                inner(destination)
-                if zero_fill:
-                    zero(writer, destination.at(have), want - have)
-
-            return widen
-        case StringType(), StringType(size=want):
-            source = in_our_memory(writer, operand)
-
-            def cut(destination: Place) -> None:
-                copy(writer, source=source, destination=destination, size=want - 1)
-                writer.emit(f"{destination.at(want - 1).lvalue('u8')} = 0;")
-
-            return cut
-        case BufferType(size=have), BufferType(size=want):
-            source = in_our_memory(writer, operand)
-            return lambda destination: _resize_buffer(writer, source, destination, have=have, want=want)
-        case (TupleType() | RecordType(), TupleType() | RecordType()):
-            return _convert_elements(writer, operand, type_, zero_fill=zero_fill)
-        case ArrayType(), ArrayType():
-            return _convert_array(writer, operand, type_)
-    size = min(size_of(operand.type), size_of(type_))
-    source = in_our_memory(writer, operand)
-
-    def plain(destination: Place) -> None:
-        copy(writer, source=source, destination=destination, size=size)
-        zero(writer, destination.at(size), size_of(type_) - size)
-
-    return plain
-
-
-def _scalar_as_bytes(writer: Writer, operand: ir.Expr, type_: Type) -> Fill:
-    """(uint8[8])number: the number's own bytes."""
-    text = expressions.pinned(writer, expressions.value(writer, operand), operand.type)
-    name = writer.temp(operand.type, text, "number")
-    size = min(size_of(operand.type), size_of(type_))
-
-    def fill(destination: Place) -> None:
-        copy(writer, source=variable_place(name), destination=destination, size=size)
-        zero(writer, destination.at(size), size_of(type_) - size)
-
-    return fill
-
-
-def _resize_buffer(writer: Writer, source: Place, destination: Place, *, have: int, want: int) -> None:
-    length = writer.temp_of("u32", source.lvalue("u32"), "length")
-    if want < have:
-        writer.emit(f"if ({length} > {want}) {length} = {want};")
-    writer.emit(f"{destination.lvalue('u32')} = {length};")
-    copy(writer, source=source.at(4), destination=destination.at(4), size=min(have, want))
-    zero(writer, destination.at(4 + have), want - have)
-
-
-def _convert_elements(writer: Writer, operand: ir.Expr, type_: Type, *, zero_fill: bool) -> Fill:
-    have, want = element_types(operand.type), element_types(type_)
-    if isinstance(operand, ir.MakeTuple):
-        parts: tuple[ir.Expr, ...] = operand.elements
-    else:
-        offsets, _ = tuple_layout(have)
-        source = Known(operand.span, operand.type, in_our_memory(writer, operand))
-        parts = tuple(ir.Member(operand.span, item, source, at) for item, at in zip(have, offsets, strict=True))
-    made = ir.MakeTuple(
-        operand.span,
-        type_,
-        tuple(
-            part if part.type == item else ir.Convert(part.span, item, part)
-            for part, item in zip(parts, want, strict=True)
-        ),
-    )
-    return _prepare_tuple(writer, made, zero_fill=zero_fill)
-
-
-def _convert_array(writer: Writer, operand: ir.Expr, type_: ArrayType) -> Fill:
-    have = operand.type
-    assert isinstance(have, ArrayType)
-    source = in_our_memory(writer, operand)
-    known = Known(operand.span, have, source)
-    stride = size_of(have.element)
-    count = min(have.count, type_.count)
-    fills = [
-        prepare(
-            writer,
-            ir.Convert(operand.span, type_.element, ir.Member(operand.span, have.element, known, i * stride)),
-        )
-        for i in range(count)
-    ]
-    step = size_of(type_.element)
-
-    def fill(destination: Place) -> None:
-        for i, one in enumerate(fills):
-            one(destination.at(i * step))
-        zero(writer, destination.at(count * step), (type_.count - count) * step)
-
-    return fill
 
 
 # --- comparing ---
