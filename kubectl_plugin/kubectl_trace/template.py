@@ -207,7 +207,7 @@ def _any(*values: object) -> object:
 _FUNCTIONS: dict[str, Callable[..., object]] = {
     "quote": _quote,
     "toYaml": _to_yaml,
-    "toJson": json.dumps,
+    "toJson": lambda value: json.dumps(value, separators=(",", ":"), sort_keys=True),
     "indent": _indent,
     "nindent": lambda width, text: "\n" + _indent(width, text),
     "default": lambda fallback, value: value or fallback,
