@@ -277,7 +277,6 @@ def _compile_options(request: AgentRequest, *, level: int) -> CompileOptions:
         scope=_scope(request),
         pid_namespace_level=level,
         positional=request.program.args,
-        named={"__node": request.node},
         named={"__node": request.node},  # what the builtin `node` says
         unsafe=request.unsafe,
         max_map_keys=request.limits.map_entries or CompileOptions().max_map_keys,
