@@ -115,3 +115,10 @@ def test_doubling_defines_end_in_a_diagnostic() -> None:
     lines = ["#define D0 1"] + [f"#define D{level} D{level - 1} + D{level - 1}" for level in range(1, 40)]
     _, diagnostics = prepared("\n".join(lines) + "\nbegin { print(D39); }")
     assert [item.message for item in diagnostics.items] == ["the #defines of this program expand to too much"]
+
+
+def test_system_headers_may_be_missing_and_others_may_not() -> None:
+    _, diagnostics = prepared("#include <linux/sched.h>\n#include <errno.h>\n#include <net/sock.h>\nbegin { }")
+    assert not diagnostics.failed
+    _, diagnostics = prepared("#include <lol/no.h>\nbegin { }")
+    assert [item.message for item in diagnostics.items] == ["'lol/no.h' file not found"]

@@ -3,8 +3,8 @@
 before: `#include "types.h"  import "lib.bt";  begin { ... }`
 after:  the definitions of types.h, the macros and probes of lib.bt, then `begin { ... }`
 
-Files are looked for beside the text that names them, then as the path says, then in the include directories. What can't
-be found in `<...>` is left out silently: kernel types come from BTF, not from headers. Every file counts once.
+Files are looked for beside the text that names them, then as the path says, then in the include directories. Headers
+of the system in `<...>` may be missing: kernel types come from BTF, not from headers. Every file counts once.
 """
 
 from __future__ import annotations
@@ -24,6 +24,21 @@ MAXIMUM_FILES = 100
 
 _BUILT_IN = ("stdlib",)
 """Imports that upstream's library answers and we have built in."""
+
+
+_SYSTEM_FOLDERS = frozenset(
+    (
+        *("linux", "net", "asm", "asm-generic", "uapi", "sys", "bits", "gnu", "netinet", "netinet6", "arpa", "rdma"),
+        *("scsi", "sound", "drm", "video", "trace", "media", "crypto", "xen", "kvm", "soc", "target", "acpi", "keys"),
+        *("misc", "ras", "vdso", "generated", "bpf", "mtd", "rpc", "netpacket", "uapi", "block", "fs", "kernel", "mm"),
+    )
+)
+
+
+def _is_of_the_system(path: str) -> bool:
+    """Whether `<path>` may be a header of the kernel or of C's library, which nobody needs here."""
+    folder, slash, _ = path.partition("/")
+    return not slash or folder in _SYSTEM_FOLDERS
 
 
 @dataclass(slots=True)
@@ -78,9 +93,9 @@ class _Resolver:
         """A header's definitions. Headers that a header names may be missing."""
         found = self._read(item.path, item) if not item.system or self.include_directories else None
         if found is None:
-            if not item.system and required:
+            if required and not (item.system and _is_of_the_system(item.path)):
                 self.diagnostics.error(
-                    item.span, f"{item.path} can't be read", hint="kernel types need no header: they come from BTF"
+                    item.span, f"'{item.path}' file not found", hint="kernel types need no header: they come from BTF"
                 )
             return ()
         path, text = found
