@@ -20,7 +20,7 @@ MERGE = "application/merge-patch+json"
 _numbers = itertools.count()
 
 
-def _job(*, kind: str = "TraceJob", **spec: object) -> Json:
+def _job(kind: str = "TraceJob", /, **spec: object) -> Json:
     whole: Json = {"target": {"name": "web"}, "program": {"inline": "begin { }"}} | spec
     return {
         "apiVersion": "tracejob.dev/v1alpha1",
@@ -97,14 +97,14 @@ def test_what_makes_no_sense_is_refused(cluster: ControlPlane, spec: Json, said:
     ],
 )
 def test_the_cluster_kind_has_rules_of_its_own(cluster: ControlPlane, target: Json, said: str) -> None:
-    answer = _create(cluster, _job(kind="ClusterTraceJob", target=target), user="admin")
+    answer = _create(cluster, _job("ClusterTraceJob", target=target), user="admin")
     assert answer.code == 422
     assert said in answer.message
 
 
 def test_a_node_or_another_namespace_takes_the_cluster_kind(cluster: ControlPlane) -> None:
     for target in ({"kind": "Node", "name": "n"}, {"kind": "Node", "selector": {}}, {"name": "w", "namespace": "x"}):
-        job = _job(kind="ClusterTraceJob", target=target, unsafe=True)
+        job = _job("ClusterTraceJob", target=target, unsafe=True)
         assert _create(cluster, job, user="admin").code == 201
         assert _create(cluster, job, user="alice").code == 403
     # In a TraceJob, such fields are not known, and dropped.
