@@ -6,6 +6,7 @@ that an agent in a cluster would write, `-o json` the last of them.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -143,7 +144,11 @@ def _trace(text: str, name: str, target: LocalTarget, options: argparse.Namespac
         what = f"process {target.pid}" if target.pid else f"process called {target.comm}"
         raise TargetError(f"there is no {what} here")
     options_for = partial(
-        CompileOptions, scope=target.scope, positional=tuple(options.arguments), unsafe=options.unsafe
+        CompileOptions,
+        scope=target.scope,
+        positional=tuple(options.arguments),
+        named={"__node": os.uname().nodename},  # what the builtin `node` says
+        unsafe=options.unsafe,
     )
 
     def front_end() -> tuple[Facts, CompileOptions]:
@@ -187,8 +192,6 @@ def _sink(form: str, program: str, facts: LazyFacts) -> Sink:
 
         shown = SinkOptions(program=program, text=safe_text, layouts=facts)
         return TextSink(sys.stdout, sys.stderr, shown)
-    import os
-
     from tracejob_agent.output.record_sink import RecordSink
     from tracejob_agent.output.record_values import readable
     from tracejob_agent.output.record_writer import RecordWriter

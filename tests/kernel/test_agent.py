@@ -181,6 +181,23 @@ def test_the_targets_end_is_the_agents_end(tmp_path: Path) -> None:
             assert map_values(result, "@calls") == {(): CALLS}
 
 
+def test_kubernetes_names_are_those_of_the_event_s_cgroup(tmp_path: Path) -> None:
+    program = "tracepoint:syscalls:sys_enter_getpgid { @[namespace, pod, container, node] = count(); }"
+    with (
+        pod() as first,
+        pod("api") as second,
+        agent(request(program, first.target, second.target), tmp_path) as running,
+    ):
+        running.attached()
+        first.run(WORK)
+        second.run(WORK)
+        running.process.send_signal(signal.SIGTERM)
+        assert map_values(running.result(), "@") == {
+            ("shop", "web", "main", "node-1"): CALLS,
+            ("shop", "api", "main", "node-1"): CALLS,
+        }
+
+
 def test_output_over_its_limit_is_counted(tmp_path: Path) -> None:
     program = 'tracepoint:syscalls:sys_enter_getpgid { printf("call\\n"); @ = count(); }'
     limits = AgentLimits(output_bytes=2000, events_per_second=0)

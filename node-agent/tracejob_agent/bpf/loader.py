@@ -144,8 +144,10 @@ def load_program(
     attach_type: int = 0,
     attach_btf_id: int = 0,
     functions: tuple[tuple[int, str], ...] = (),
+    label: str = "",
 ) -> int:
-    """The descriptor of a loaded program. Raises LoadError or VerifierError."""
+    """The descriptor of a loaded program. `label` is what messages call it. Raises LoadError or VerifierError."""
+    label = label or name
     instructions, license_buffer = Buffer(code), Buffer(license_text.encode() + b"\0")
     btf = -1
     try:
@@ -187,12 +189,12 @@ def load_program(
             return attempt(None)
         except OSError as first:
             if first.errno == errno.EPERM:
-                raise LoadError(f"the kernel doesn't allow {name} to be loaded: {first.strerror}") from first
+                raise LoadError(f"the kernel doesn't allow {label} to be loaded: {first.strerror}") from first
             log = Buffer(_LOG_SIZE)
             try:
                 return attempt(log)
             except OSError as error:
-                raise _refusal(name, error, log.text()) from error
+                raise _refusal(name, error, log.text(), label=label) from error
     finally:
         if btf >= 0:
             os.close(btf)
@@ -240,6 +242,7 @@ def _load_program(
         license_text=license_text,
         attach_type=attach_type or default_attach_type(spec),
         attach_btf_id=attach_btf_id or 0,
+        label=spec.probe_text,
         functions=code.functions,
     )
 
@@ -264,14 +267,14 @@ def _load_btf(names: list[str]) -> int:
     return bpf(Command.BTF_LOAD, struct.pack("<QQIIII", blob.address, 0, blob.size, 0, 0, 0))
 
 
-def _refusal(name: str, error: OSError, log: str) -> LoadError:
+def _refusal(name: str, error: OSError, log: str, *, label: str) -> LoadError:
     if not log.strip():
-        return LoadError(f"the kernel refused {name}: {error.strerror}")
+        return LoadError(f"the kernel refused {label}: {error.strerror}")
     numbers = _INSTRUCTION.findall(log)
     lines = [line for line in log.splitlines() if line.strip() and not line.startswith(_DETAILS)]
     complaint = lines[-1].strip() if lines else ""
     return VerifierError(
-        f"the kernel's verifier refused {name}: {complaint}",
+        f"the kernel's verifier refused {label}: {complaint}",
         program=name,
         log=log,
         instruction=int(numbers[-1]) if numbers else -1,
