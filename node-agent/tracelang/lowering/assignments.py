@@ -138,10 +138,21 @@ def _combined(body: Body, node: nodes.Assign, left: ir.Expr) -> ir.Expr:
     return binary(body, expression, left=left, right=body.lower(body, node.value))
 
 
+def _fitted(value: ir.Expr, declared: Type) -> ir.Expr:
+    """A number that the declared type can hold has that type: `let $x: uint8; $x = 255`."""
+    if not isinstance(value, ir.Constant) or not isinstance(value.type, IntType) or not isinstance(declared, IntType):
+        return value
+    low = -(1 << declared.bits - 1) if declared.signed else 0
+    fits = low <= value.value < low + (1 << declared.bits)
+    return ir.Constant(value.span, declared, value.value) if fits else value
+
+
 def _set_variable(body: Body, value: ir.Expr, symbol: VariableSymbol, slot: int, *, span: Span) -> Statements:
     if isinstance(value.type, NoneType | VoidType):
         body.error(span, "Value 'void' cannot be assigned to a scratch variable.")
         return ()
+    if symbol.declared:
+        value = _fitted(value, symbol.type)
     if not is_known(value.type) or not body.analysis.grow_variable(symbol, value.type, span):
         return ()
     symbol.assigned = True
