@@ -158,6 +158,8 @@ def _answer(text: str, *, name: str, front_end: FrontEnd, parent: int, descripto
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
         os._exit(0)
+    except BrokenPipeError:
+        os._exit(0)  # the agent was stopped meanwhile: nobody waits for the answer
     except BaseException:
         import traceback
 

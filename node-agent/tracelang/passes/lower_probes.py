@@ -6,6 +6,8 @@ whose fields are the same; what the kernel wants one by one (fentry, iter) is on
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
 from tracelang import ir, nodes
@@ -42,10 +44,17 @@ def lower_probe(expanded: ExpandedProbe, analysis: Analysis, first: int) -> tupl
 
 
 def group_places(places: tuple[Place, ...]) -> list[tuple[Place, ...]]:
-    """Places that could share a program as far as the kernel is concerned."""
+    """Places that could share a program as far as the kernel is concerned.
+
+    A place that is written twice (by name and by a wildcard) fires twice, which takes two programs.
+    """
     groups: dict[object, list[Place]] = {}
+    times: Counter[tuple[object, ...]] = Counter()
     for place in places:
-        key: object = place.id if place.provider.separate else _family(place.provider)
+        where = place.location
+        spot = (where.name, where.target, where.address, where.offset, where.pid)
+        times[spot] += 1
+        key: object = place.id if place.provider.separate else (_family(place.provider), times[spot])
         groups.setdefault(key, []).append(place)
     return [tuple(group) for group in groups.values()]
 
