@@ -41,7 +41,7 @@ STEPS = (
     (
         "System calls of the workload, counted in the kernel, every second",
         "tracepoint:raw_syscalls:sys_enter { @calls[syscall_name(args.id)] = count(); }\n"
-        "interval:s:1 { time(\"%H:%M:%S\\n\"); print(@calls, 5); clear(@calls); }",
+        'interval:s:1 { time("%H:%M:%S\\n"); print(@calls, 5); clear(@calls); }',
         3.9,
     ),
     (

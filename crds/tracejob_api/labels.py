@@ -34,6 +34,9 @@ REQUEST_DIRECTORY = "/run/tracejob/request"
 REQUEST_FILE = f"{REQUEST_DIRECTORY}/request"
 AGENT_CONTAINER = "agent"
 
+# What agents keep for the next one, in the pod; on the node unless the chart says otherwise.
+CACHE_DIRECTORY = "/var/cache/tracejob"
+
 
 class AgentExit(IntEnum):
     """Exit codes of an agent. The operator believes its records first, then this, then the pod's phase."""

@@ -10,9 +10,9 @@ from typing import cast
 
 from kubectl_trace.client import Api, ApiError, Forbidden, Json, NotFound, OperatorMissing
 from kubectl_trace.jobs import collection_path
+from kubectl_trace.operator_settings import OPERATOR, OPERATOR_PATH, settings_of
 from tracejob_api.labels import CLUSTER_PLURAL, GROUP, SYSTEM_NAMESPACE, TRACEJOB_PLURAL
 
-OPERATOR = "tracejob-operator"
 OLDEST = (1, 30)
 
 
@@ -35,14 +35,14 @@ def examine(api: Api) -> Iterator[Finding]:
     yield _resource(api)
     image = ""
     try:
-        deployment = api.request("GET", f"/apis/apps/v1/namespaces/{SYSTEM_NAMESPACE}/deployments/{OPERATOR}")
+        deployment = api.request("GET", OPERATOR_PATH)
     except NotFound:
         yield Finding(Verdict.BAD, f"no operator in {SYSTEM_NAMESPACE}", "kubectl trace install")
     except Forbidden:
         yield Finding(Verdict.SOME, f"whether the operator runs isn't yours to see ({SYSTEM_NAMESPACE})")
     else:
         yield _operator(deployment)
-        image = _agent_image(deployment)
+        image = settings_of(deployment).get("TRACEJOB_AGENT_IMAGE", "")
     yield from _rights(api)
     yield from _nodes(api, image=image)
 
@@ -75,16 +75,6 @@ def _operator(deployment: Json) -> Finding:
     return Finding(
         Verdict.BAD, "the operator isn't ready", f"kubectl -n {SYSTEM_NAMESPACE} describe pods; logs deploy/{OPERATOR}"
     )
-
-
-def _agent_image(deployment: Json) -> str:
-    """The image that the operator gives to agents, from its environment."""
-    spec = cast(dict[str, dict[str, dict[str, list[Json]]]], deployment["spec"])
-    for container in spec["template"]["spec"]["containers"]:
-        for variable in cast(list[dict[str, str]], container.get("env") or []):
-            if "AGENT_IMAGE" in variable["name"] and "PULL" not in variable["name"]:
-                return variable.get("value", "")
-    return ""
 
 
 def _rights(api: Api) -> Iterator[Finding]:

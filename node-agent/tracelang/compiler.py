@@ -93,13 +93,10 @@ def _front(
         program, diagnostics = parse_text(text, name, options.positional)
         if program is None or diagnostics.failed:
             raise ProgramError(diagnostics)
-        program = prepare(
-            program, sources=sources, facts=facts, diagnostics=diagnostics, positional=options.positional
-        )
+        program = prepare(program, sources=sources, facts=facts, diagnostics=diagnostics, positional=options.positional)
         if diagnostics.failed:
             raise ProgramError(diagnostics)
         return analyse(program, facts, options, sources=tuple(sources), diagnostics=diagnostics), diagnostics
     except ProgramError as error:
         error.sources = tuple(sources)
         raise
-

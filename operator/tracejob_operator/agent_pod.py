@@ -83,7 +83,7 @@ def _spec(request: AgentRequest, *, settings: Settings, options: AgentOptions) -
         "affinity": _node_affinity(request.node),
         "tolerations": [msgspec.to_builtins(item) for item in tolerations],
         "containers": [_container(settings=settings, options=options)],
-        "volumes": _volumes(),
+        "volumes": _volumes(settings),
     }
     if secrets:
         spec["imagePullSecrets"] = [{"name": name} for name in secrets]
@@ -119,16 +119,24 @@ def _container(*, settings: Settings, options: AgentOptions) -> Json:
             {"name": "tracing", "mountPath": "/sys/kernel/tracing", "readOnly": True},
             # The compiler's header tree and scratch files; nothing of it outlives the pod.
             {"name": "tmp", "mountPath": "/tmp"},
+            *_cache_mount(settings),
         ],
     }
 
 
-def _volumes() -> list[Json]:
+def _cache_mount(settings: Settings) -> list[Json]:
+    """What agents keep on the node for the next one: types of its kernel, byte code. It names no target."""
+    return [{"name": "cache", "mountPath": labels.CACHE_DIRECTORY}] if settings.agent_cache_path else []
+
+
+def _volumes(settings: Settings) -> list[Json]:
     field = {"fieldPath": f"metadata.annotations['{labels.ANNOTATION_REQUEST}']"}
+    cache: Json = {"name": "cache", "hostPath": {"path": settings.agent_cache_path, "type": "DirectoryOrCreate"}}
     return [
         {"name": "request", "downwardAPI": {"items": [{"path": "request", "fieldRef": field}]}},
         {"name": "sys", "hostPath": {"path": "/sys"}},
         {"name": "cgroup", "hostPath": {"path": "/sys/fs/cgroup", "type": "Directory"}},
         {"name": "tracing", "hostPath": {"path": "/sys/kernel/tracing", "type": "Directory"}},
         {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
+        *([cache] if settings.agent_cache_path else []),
     ]

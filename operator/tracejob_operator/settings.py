@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from tracejob_api.labels import SYSTEM_NAMESPACE
+from tracejob_api import labels
 from tracejob_api.spec import ResourceRequirements, Toleration
 
 T = TypeVar("T")
@@ -22,12 +22,13 @@ class SettingsError(Exception):
 class Settings:
     """Defaults are what the chart's values.yaml has."""
 
-    namespace: str = SYSTEM_NAMESPACE
+    namespace: str = labels.SYSTEM_NAMESPACE
     agent_image: str = "tracejob/node-agent:dev"
     agent_pull_policy: str = "IfNotPresent"
     agent_pull_secrets: tuple[str, ...] = ()
     agent_priority_class: str = ""
     agent_service_account: str = "tracejob-agent"
+    agent_cache_path: str = labels.CACHE_DIRECTORY  # on the node; "": nothing is kept there
     agent_resources: ResourceRequirements = field(
         default_factory=lambda: ResourceRequirements(
             requests={"cpu": "10m", "memory": "64Mi"}, limits={"memory": "1Gi"}
@@ -47,6 +48,7 @@ class Settings:
             agent_pull_secrets=tuple(name for name in get("TRACEJOB_AGENT_PULL_SECRETS", "").split(",") if name),
             agent_priority_class=get("TRACEJOB_AGENT_PRIORITY_CLASS", default.agent_priority_class),
             agent_service_account=get("TRACEJOB_AGENT_SERVICE_ACCOUNT", default.agent_service_account),
+            agent_cache_path=get("TRACEJOB_AGENT_CACHE_PATH", default.agent_cache_path),
             agent_resources=_json(
                 environment, "TRACEJOB_AGENT_RESOURCES", type_=ResourceRequirements, default=default.agent_resources
             ),

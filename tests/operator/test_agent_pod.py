@@ -15,6 +15,7 @@ from tracejob_operator.agent_pod import AgentOptions, agent_name, agent_pod
 from tracejob_operator.settings import Settings, SettingsError
 
 Json = dict[str, object]
+OPTIONS = AgentOptions()
 SETTINGS = Settings(namespace="system", agent_image="registry/agent:1", agent_pull_secrets=("registry",))
 
 
@@ -53,8 +54,18 @@ def test_the_nodes_trees_are_mounted_read_only() -> None:
     volumes = {cast(str, item["name"]): item for item in cast(list[Json], spec["volumes"])}
     (container,) = cast(list[Json], spec["containers"])
     for mount in cast(list[Json], container["volumeMounts"]):
-        if "hostPath" in volumes[cast(str, mount["name"])]:
+        if "hostPath" in volumes[cast(str, mount["name"])] and mount["name"] != "cache":
             assert mount["readOnly"] is True
+
+
+def test_the_cache_is_the_one_thing_on_the_node_that_it_may_write() -> None:
+    spec = _spec(_pod())
+    cache = {"name": "cache", "hostPath": {"path": "/var/cache/tracejob", "type": "DirectoryOrCreate"}}
+    assert cache in cast(list[Json], spec["volumes"])
+    without = agent_pod(
+        make.request("node-1"), settings=Settings.from_environment({"TRACEJOB_AGENT_CACHE_PATH": ""}), options=OPTIONS
+    )
+    assert "cache" not in str(_spec(without))
 
 
 def test_a_job_may_choose_what_the_chart_would_otherwise() -> None:

@@ -23,6 +23,7 @@ def command(context: Context, *, yes: bool, timeout: float) -> ExitStatus:
     from kubectl_trace.chart import packaged
     from kubectl_trace.client import Api, Json, OperatorMissing
     from kubectl_trace.commands.install import RELEASE
+    from kubectl_trace.node_cache import remove_caches
 
     def jobs_of(api: Api, plural: str) -> list[Json]:
         try:
@@ -42,6 +43,7 @@ def command(context: Context, *, yes: bool, timeout: float) -> ExitStatus:
         applier.delete(job)
     for job in found:
         applier.wait_gone(job, timeout=timeout)
+    remove_caches(api, timeout=timeout, notice=context.notice)
     chart = packaged()
     everything = [*chart.resources(), *chart.objects({}, namespace=SYSTEM_NAMESPACE, release=RELEASE)]
     deleted = [manifest for manifest in reversed(everything) if _deleted(context, applier, manifest)]
