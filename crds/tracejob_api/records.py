@@ -111,7 +111,7 @@ class Failure(Enum):
     VERIFIER_REFUSED = "VerifierRefused"
     ATTACH_FAILED = "AttachFailed"
     TARGET_GONE = "TargetGone"  # before the probes were attached
-    NODE_UNSUPPORTED = "NodeUnsupported"  # no BTF, cgroup v1 only, lockdown...
+    NODE_UNSUPPORTED = "NodeUnsupported"  # no BTF, lockdown, no cgroups mounted...
     START_TIMEOUT = "StartTimeout"
     LIMIT = "LimitExceeded"  # limits.cpuPercent, limits.kernelMemory
     REQUEST_INVALID = "RequestInvalid"

@@ -103,11 +103,11 @@ class Agent:
     # --- steps ------------------------------------------------------------------------------------------------
 
     def _trace(self, request: AgentRequest) -> AgentExit:
-        tree = None if request.host else CgroupTree.of_this_machine()
+        trees = () if request.host else CgroupTree.all_of_this_machine()
         names = KubernetesNames(request.node)
-        controller = AgentController(request, self.file, tree=tree, names=names, report=self._report_targets)
+        controller = AgentController(request, self.file, trees=trees, names=names, report=self._report_targets)
         controller.watch_signals()
-        if tree is not None:
+        if trees:
             self._wait_for_targets(controller, request)
         if controller.was_signalled:
             return self._end_early(records.EndReason.SIGNAL)
@@ -115,7 +115,7 @@ class Agent:
             request.program.text,
             name=request.program.name,
             front_end=partial(_front_end, controller),
-            options_key=repr(_compile_options(request, level=0)),
+            options_key=repr(_compile_options(request, level=0, hierarchy=controller.hierarchy)),
         )
         if prepared.diagnostics.items:
             self._diagnose(prepared.diagnostics, prepared.sources)
@@ -269,12 +269,13 @@ def _front_end(controller: AgentController) -> tuple[Facts, CompileOptions]:
     else:
         roots = root_folders(controller.resolution.pids())
         facts = HostFacts(roots=tuple(roots.values()), pids=tuple(roots))
-    return facts, _compile_options(controller.request, level=pid_namespace_level(facts))
+    level = pid_namespace_level(facts)
+    return facts, _compile_options(controller.request, level=level, hierarchy=controller.hierarchy)
 
 
-def _compile_options(request: AgentRequest, *, level: int) -> CompileOptions:
+def _compile_options(request: AgentRequest, *, level: int, hierarchy: str) -> CompileOptions:
     return CompileOptions(
-        scope=_scope(request),
+        scope=_scope(request, hierarchy),
         pid_namespace_level=level,
         positional=request.program.args,
         named={"__node": request.node},  # what the builtin `node` says
@@ -284,14 +285,14 @@ def _compile_options(request: AgentRequest, *, level: int) -> CompileOptions:
     )
 
 
-def _scope(request: AgentRequest) -> ScopeOptions:
+def _scope(request: AgentRequest, hierarchy: str) -> ScopeOptions:
     if request.host:
         return ScopeOptions()
     wanted = request.process
     if wanted.pid or wanted.comm or wanted.exe or wanted.cmdline:
-        return ScopeOptions("pids")
+        return ScopeOptions("pids", hierarchy=hierarchy)
     count = sum(1 if pod.all_containers else len(pod.containers) for pod in request.targets)
-    return ScopeOptions("cgroups", slots_for(count))
+    return ScopeOptions("cgroups", slots_for(count), hierarchy=hierarchy)
 
 
 def _check_memory(plan: Plan, limit: int) -> None:

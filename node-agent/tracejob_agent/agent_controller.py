@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 
 from tracejob_agent.bpf.loader import LoadedPlan
 from tracejob_agent.errors import TargetError
+from tracejob_agent.output.pooling import shows_kubernetes_names
 from tracejob_agent.request_file import RequestFile
 from tracejob_agent.sink import End
 from tracejob_agent.target.cgroups import CgroupTree
 from tracejob_agent.target.kubernetes_names import KubernetesNames
 from tracejob_agent.target.pods import Resolution, process_match, resolve
-from tracejob_agent.target.scope import CgroupScope, ProcessScope
+from tracejob_agent.target.scope import ProcessScope, TargetScope, target_scope
 from tracejob_api.records import TargetReport
 from tracejob_api.request import AgentRequest
 from tracelang.plan import MapRole
@@ -26,28 +27,29 @@ _BUDGET_SECONDS = 1.0
 
 
 class AgentController:
-    """tree None: the whole node is the target."""
+    """trees: where the targets may be, the first that has any of them is used; none: the whole node is the target."""
 
     def __init__(
         self,
         request: AgentRequest,
         file: RequestFile,
         *,
-        tree: CgroupTree | None,
+        trees: Sequence[CgroupTree] = (),
         names: KubernetesNames,
         report: Callable[[tuple[TargetReport, ...]], None],
     ) -> None:
         self.request = request
         self.resolution = Resolution((), ())
         self._file = file
-        self._tree = tree
+        self._trees = tuple(trees)
         self._names = names
         self._report = report
         self._match = process_match(request.process)
-        self._cgroups: CgroupScope | None = None
+        self._cgroups: TargetScope | None = None
         self._processes: ProcessScope | None = None
         self._signalled = False
         self._is_new = False
+        self._shows_names = False
         self._next_look = 0.0
         self._gone_since = 0.0
         self._budget_from = (0.0, 0.0)
@@ -62,16 +64,25 @@ class AgentController:
 
     def look(self) -> Resolution:
         """Finds the targets as they are now, before there is a session."""
-        if self._tree is not None:
-            self.resolution = resolve(self.request.targets, self._tree)
-            self._names.places = self.resolution.places
+        for tree in self._trees:
+            self.resolution = resolve(self.request.targets, tree)
+            if self.resolution.places:
+                # The programs will be made for this hierarchy: no other one is looked at any more.
+                self._trees = (tree,)
+                break
+        self._names.places = self.resolution.places
         return self.resolution
+
+    @property
+    def hierarchy(self) -> str:
+        """That of CgroupTree, of the tree with the targets."""
+        return self._trees[0].hierarchy if self._trees else ""
 
     # --- called by the session --------------------------------------------------------------------------------
 
     def loaded(self, loaded: LoadedPlan) -> None:
-        cgroups = loaded.by_role(MapRole.SCOPE_CGROUPS)
-        self._cgroups = CgroupScope(cgroups) if cgroups else None
+        self._shows_names = shows_kubernetes_names(loaded.plan)
+        self._cgroups = target_scope(loaded)
         processes = loaded.by_role(MapRole.SCOPE_PIDS)
         self._processes = ProcessScope(processes) if processes else None
         self._apply()
@@ -101,8 +112,10 @@ class AgentController:
 
     def _follow(self) -> None:
         """Targets that came, went or restarted."""
-        if self._tree is None:
+        if not self._trees:
             return
+        if self._shows_names:
+            self._names.look_through()
         before = self.resolution
         # Walking the whole tree takes milliseconds: only when something can have changed.
         if self._is_new or not before.is_complete or not all(folder.is_dir() for folder in before.folders):
@@ -121,7 +134,7 @@ class AgentController:
                 self._cgroups.update(self.resolution.folders[: self._cgroups.room])
 
     def _are_gone(self, now: float) -> bool:
-        if self._tree is None or self.resolution.places:
+        if not self._trees or self.resolution.places:
             self._gone_since = 0.0
             return False
         self._gone_since = self._gone_since or now

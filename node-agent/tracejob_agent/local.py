@@ -26,7 +26,7 @@ from tracejob_agent.sink import End, Finish, Sink
 from tracejob_agent.target.cgroups import CgroupTree, processes
 from tracejob_agent.target.pid_namespace import pid_namespace_level
 from tracejob_agent.target.processes import named, root_folders
-from tracejob_agent.target.scope import CgroupScope, ProcessScope, slots_for
+from tracejob_agent.target.scope import ProcessScope, slots_for, target_scope
 from tracelang.diagnostics import ProgramError
 from tracelang.facts import Facts
 from tracelang.plan import CompileOptions, MapRole, ScopeOptions
@@ -48,10 +48,10 @@ class LocalTarget:
     comm: str = ""
     container: str = ""
 
-    @property
-    def scope(self) -> ScopeOptions:
+    def scope(self, hierarchy: str) -> ScopeOptions:
+        """hierarchy: that of CgroupTree, in which the container was found."""
         if self.container:
-            return ScopeOptions("cgroups", slots_for(1))
+            return ScopeOptions("cgroups", slots_for(1), hierarchy=hierarchy)
         return ScopeOptions("pids") if self.pid or self.comm else ScopeOptions()
 
 
@@ -78,9 +78,9 @@ class LocalController:
         return [self._target.pid] if self._target.pid and Path(f"/proc/{self._target.pid}").exists() else []
 
     def loaded(self, loaded: LoadedPlan) -> None:
-        cgroups, table = loaded.by_role(MapRole.SCOPE_CGROUPS), loaded.by_role(MapRole.SCOPE_PIDS)
+        cgroups, table = target_scope(loaded), loaded.by_role(MapRole.SCOPE_PIDS)
         if cgroups is not None and self._folder is not None:
-            CgroupScope(cgroups).update([self._folder])
+            cgroups.update([self._folder])
         if table is not None:
             self._processes = ProcessScope(table)
             self._processes.update(self.pids())
@@ -137,7 +137,7 @@ def run_local(arguments: list[str]) -> int:
 
 
 def _trace(text: str, name: str, target: LocalTarget, options: argparse.Namespace) -> int:
-    folder = _container_folder(target.container) if target.container else None
+    folder, hierarchy = _container_folder(target.container) if target.container else (None, "")
     controller = LocalController(target, folder)
     pids = controller.pids()
     if target != LocalTarget() and not pids and folder is None:
@@ -145,7 +145,7 @@ def _trace(text: str, name: str, target: LocalTarget, options: argparse.Namespac
         raise TargetError(f"there is no {what} here")
     options_for = partial(
         CompileOptions,
-        scope=target.scope,
+        scope=target.scope(hierarchy),
         positional=tuple(options.arguments),
         named={"__node": os.uname().nodename},  # what the builtin `node` says
         unsafe=options.unsafe,
@@ -220,11 +220,13 @@ def _close(sink: Sink, finish: Finish, form: str) -> None:
         sys.stderr.write(f"{note}\n")
 
 
-def _container_folder(container: str) -> Path:
-    found = CgroupTree.of_this_machine().containers([container])
-    if container not in found:
-        raise TargetError(f"no container {container} runs here (give its id, at least 12 digits of it)")
-    return found[container]
+def _container_folder(container: str) -> tuple[Path, str]:
+    """Its cgroup's directory, and the hierarchy that this is in."""
+    for tree in CgroupTree.all_of_this_machine():
+        found = tree.containers([container])
+        if container in found:
+            return found[container], tree.hierarchy
+    raise TargetError(f"no container {container} runs here (give its id, at least 12 digits of it)")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -70,6 +70,7 @@ class MapRole:
     """Names of maps with a meaning to the engine."""
 
     SCOPE_CGROUPS = "scope_cgroups"  # CGROUP_ARRAY: the target's directories
+    SCOPE_CGROUP_IDS = "scope_cgroup_ids"  # HASH u64 cgroup id -> u8: the target's directories on a cgroup v1 node
     SCOPE_PIDS = "scope_pids"  # HASH u32 tgid (as the agent's /proc shows it) -> u8
     EVENTS = "events"  # RINGBUF
     COUNTERS = "counters"  # PERCPU_ARRAY of u64: see Counter
@@ -194,10 +195,14 @@ class EventSpec(msgspec.Struct, frozen=True):
 
 
 class ScopeOptions(msgspec.Struct, frozen=True):
-    """kind: "none" (the whole host), "cgroups" (slots: capacity of the cgroup array), or "pids"."""
+    """kind: "none" (the whole host), "cgroups" (slots: how many fit), or "pids".
+
+    hierarchy: "" is cgroup v2; else the controller of the v1 hierarchy that the targets are in ("pids", "memory"...).
+    """
 
     kind: str = "none"
     slots: int = 0
+    hierarchy: str = ""
     is_strict: bool = True  # refuse probes that don't run in the task that they are about
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tracejob_agent.output.histogram import histogram_rows, log_rows
 from tracejob_agent.output.map_format import MapFormat
 from tracejob_agent.output.names import Names
-from tracelang.plan import UserMap
+from tracelang.plan import ScalarMerge, UserMap
 from tracelang.types import (
     S32,
     S64,
@@ -21,6 +21,8 @@ from tracelang.types import (
     AggregateType,
     Aggregation,
     StringType,
+    TaggedType,
+    TagKind,
     TupleType,
     Type,
     hist_buckets,
@@ -202,3 +204,29 @@ def test_a_sum_is_the_same_however_it_is_spread_over_processors(values: list[tup
     total = sum(number for number, _ in values) % (1 << 64)
     line = made.json([(b"", [words(item) for item in spread])])
     assert (json.loads(line)["data"]["@x"] if line else 0) in (total, str(total))
+
+
+@pytest.mark.parametrize(
+    ("value", "copies", "shown"),
+    [
+        (AggregateType(Aggregation.COUNT), (words(2), words(3), words(4)), ["@x[web, 1]: 5", "@x[api, 1]: 4"]),
+        (AggregateType(Aggregation.MAX), (words(2, 1), words(3, 1), words(4, 1)), ["@x[web, 1]: 3", "@x[api, 1]: 4"]),
+        (U64, (words(2), words(3), words(4)), ["@x[web, 1]: 5", "@x[api, 1]: 4"]),
+    ],
+    ids=["count", "max", "number that was added up"],
+)
+def test_cgroups_of_one_pod_are_one_key_when_the_pod_is_shown(
+    value: Type, copies: tuple[bytes, ...], shown: list[str]
+) -> None:
+    pods = {11: "web", 12: "web", 13: "api"}
+    names = Names(kubernetes=lambda kind, number: pods[number])
+    key = TupleType((TaggedType(TagKind.POD), U64))
+    map_ = MapFormat(UserMap("x", key, value, isinstance(value, AggregateType), ScalarMerge.SUM), names)
+    raw = [(words(number, 1), [copy]) for number, copy in zip((11, 12, 13), copies, strict=True)]
+    assert sorted(map_.text(raw).split("\n")) == sorted([*shown, ""])
+
+
+def test_numbers_that_do_not_add_up_stay_apart_by_cgroup() -> None:
+    names = Names(kubernetes=lambda kind, number: "web")
+    map_ = MapFormat(UserMap("x", TaggedType(TagKind.POD), U64, False), names)
+    assert map_.text([(words(11), [words(2)]), (words(12), [words(3)])]) == "@x[web]: 2\n@x[web]: 3\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tracejob_agent.errors import TargetError
-from tracejob_agent.target.cgroups import CgroupTree, cgroup2_mounts, container_id, processes
+from tracejob_agent.target.cgroups import CgroupTree, container_id, mounted_trees, processes
 from tracejob_agent.target.processes import ProcessMatch, inner_pid, named, root_folders
 from tracejob_agent.target.scope import slots_for
 
@@ -77,22 +77,49 @@ HYBRID = """\
 32 30 0:28 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
 """
 UNIFIED = "31 30 0:27 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw,nsdelegate\n"
-PURE_V1 = "32 30 0:28 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n"
+PURE_V1 = """\
+31 30 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd
+32 30 0:28 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
+33 30 0:29 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+34 30 0:29 / /host/memory rw - cgroup cgroup rw,memory
+"""
+SYSTEMD_ONLY = "31 30 0:27 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
+V2 = ("", ["/sys/fs/cgroup"])
 
 
 @pytest.mark.parametrize(
-    ("mounts", "expected"),
-    [(HYBRID, ["/sys/fs/cgroup/unified"]), (UNIFIED, ["/sys/fs/cgroup"]), (PURE_V1, [])],
-    ids=["hybrid", "v2 only", "v1 only"],
+    ("mounts", "ignore_v2", "expected"),
+    [
+        (HYBRID, False, [("", ["/sys/fs/cgroup/unified"]), ("pids", ["/sys/fs/cgroup/pids"])]),
+        (HYBRID, True, [("pids", ["/sys/fs/cgroup/pids"])]),
+        (UNIFIED, False, [V2]),
+        (PURE_V1, False, [("memory", ["/host/memory", "/sys/fs/cgroup/memory"])]),
+        (PURE_V1.replace("memory", "other"), False, [("cpu", ["/sys/fs/cgroup/cpu,cpuacct"])]),
+        (SYSTEMD_ONLY, False, []),
+    ],
+    ids=["hybrid", "hybrid as v1", "v2 only", "v1 only", "v1 with two controllers in one", "no controller"],
 )
-def test_cgroup_v2_is_found_where_it_is_mounted(mounts: str, expected: list[str]) -> None:
-    assert [str(path) for path in cgroup2_mounts(mounts)] == expected
+def test_hierarchies_are_found_where_they_are_mounted(
+    mounts: str, ignore_v2: bool, expected: list[tuple[str, list[str]]]
+) -> None:
+    found = mounted_trees(mounts, ignore_v2=ignore_v2)
+    assert [(tree.hierarchy, [str(root) for root in tree.roots]) for tree in found] == expected
 
 
-def test_a_pure_v1_node_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "mountinfo").write_text(PURE_V1)
-    with pytest.raises(TargetError, match="pure cgroup v1"):
-        CgroupTree.of_this_machine(tmp_path / "mountinfo")
+def test_a_node_without_cgroups_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "mountinfo").write_text(SYSTEMD_ONLY)
+    with pytest.raises(TargetError, match="needs the node's /sys/fs/cgroup"):
+        CgroupTree.all_of_this_machine(tmp_path / "mountinfo")
+
+
+def test_a_hierarchy_that_is_mounted_twice_is_walked_once(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "two").symlink_to(tmp_path / "one")
+    line = "31 30 0:27 / {} rw - cgroup2 cgroup2 rw\n"
+    (tmp_path / "mountinfo").write_text("".join(line.format(tmp_path / name) for name in ("one", "a/two", "gone")))
+    (tree,) = CgroupTree.all_of_this_machine(tmp_path / "mountinfo")
+    assert tree.roots == (tmp_path / "one",)
 
 
 def test_processes_of_nested_cgroups_belong_to_the_pod(tmp_path: Path) -> None:

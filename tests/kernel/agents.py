@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TypeVar
@@ -52,8 +52,9 @@ class Pod:
 
 
 @contextmanager
-def pod(name: str = "web") -> Iterator[Pod]:
-    base = CgroupTree.of_this_machine().roots[0] / f"tj-test-{uuid.uuid4().hex[:8]}"
+def pod(name: str = "web", *, tree: CgroupTree | None = None) -> Iterator[Pod]:
+    """tree: the hierarchy that it is made in; the first of this machine's."""
+    base = (tree or CgroupTree.all_of_this_machine()[0]).roots[0] / f"tj-test-{uuid.uuid4().hex[:8]}"
     uid, container = str(uuid.uuid4()), uuid.uuid4().hex * 2
     folder = base / "kubepods" / f"pod{uid}"
     (folder / container).mkdir(parents=True)
@@ -109,13 +110,16 @@ def request(
 
 
 class RunningAgent:
-    """Reads the agent's records as they come."""
+    """Reads the agent's records as they come. within: a command that the agent is started by (unshare, prlimit...)."""
 
-    def __init__(self, made: AgentRequest, folder: Path) -> None:
+    def __init__(
+        self, made: AgentRequest, folder: Path, *, within: Sequence[str] = (), more: Mapping[str, str] | None = None
+    ) -> None:
         self.file = folder / "request"
         self.ask(made)
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        self.process = subprocess.Popen([*AGENT, str(self.file)], stdout=subprocess.PIPE, env=environment)
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)} | dict(more or {})
+        command = [*within, *AGENT, str(self.file)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
         self.records: list[records.AnyRecord] = []
         assert self.process.stdout
         self._reader = threading.Thread(target=self._read, args=(self.process.stdout,), daemon=True)
@@ -167,8 +171,11 @@ class RunningAgent:
 
 
 @contextmanager
-def agent(made: AgentRequest, folder: Path) -> Iterator[RunningAgent]:
-    running = RunningAgent(made, folder)
+def agent(
+    made: AgentRequest, folder: Path, *, within: Sequence[str] = (), more: Mapping[str, str] | None = None
+) -> Iterator[RunningAgent]:
+    """more: environment variables."""
+    running = RunningAgent(made, folder, within=within, more=more)
     try:
         yield running
     finally:

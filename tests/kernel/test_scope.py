@@ -1,4 +1,4 @@
-"""The scope's maps keep neighbours out: cgroups with children, changes while running, PID namespaces."""
+"""The scope keeps neighbours out, in cgroup v2 and v1: cgroups with children, changes while running, PID namespaces."""
 
 from __future__ import annotations
 
@@ -10,43 +10,47 @@ from pathlib import Path
 
 import pytest
 
-from kernel.plans import CGROUPS, CGROUPS_MAP, HITS, HITS_MAP, attachment, compiled, plan, program
 from tracejob_agent.bpf.loader import LoadedPlan, load
-from tracejob_agent.bpf.maps import BpfMap, sum_of_cpus
+from tracejob_agent.bpf.maps import sum_of_cpus
 from tracejob_agent.errors import TargetError
 from tracejob_agent.kernel.host_facts import HostFacts
+from tracejob_agent.preparation import Prepared, prepare_here
 from tracejob_agent.probes.attach import AttachedProbes
 from tracejob_agent.probes.environment import Environment
-from tracejob_agent.target.cgroups import CgroupTree
+from tracejob_agent.target.cgroups import IGNORE_V2, CgroupTree
 from tracejob_agent.target.pid_namespace import pid_namespace_level
-from tracejob_agent.target.scope import CgroupScope
-from tracelang.plan import ProgramType
+from tracejob_agent.target.scope import target_scope
+from tracelang.plan import CompileOptions, ScopeOptions
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
-SCOPED = """
-PROGRAM(tj_scoped)(void *ctx) {
-  for (u32 slot = 0; slot < 4; slot++) {
-    long under = bpf_current_task_under_cgroup(MAP(2), slot);
-    if (under == 1) {
-      count(1);
-      return 0;
-    }
-    if (under < 0)
-      return 0;
-  }
-  return 0;
-}
-"""
+PROGRAM = "tracepoint:syscalls:sys_enter_getpgid { @calls = count(); @by[cgroup] = count(); }"
 CALLS = 300
 WORK = f"import os\nfor _ in range({CALLS}): os.getpgid(0)"
 
 
+@pytest.fixture(scope="module", params=["v2", "v1"])
+def tree(request: pytest.FixtureRequest) -> CgroupTree:
+    """The same in both kinds of hierarchy: v1 as a node without a unified mount would have it."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "v1":
+            patch.setenv(IGNORE_V2, "1")
+        found = CgroupTree.all_of_this_machine()[0]
+    assert bool(found.hierarchy) == (request.param == "v1")
+    return found
+
+
+@pytest.fixture(scope="module")
+def prepared(tree: CgroupTree) -> Prepared:
+    options = CompileOptions(scope=ScopeOptions("cgroups", 4, hierarchy=tree.hierarchy))
+    return prepare_here(PROGRAM, name="program", facts=HostFacts(), options=options)
+
+
 @pytest.fixture
-def cgroups() -> Iterator[Path]:
-    """A cgroup of the test's own, with pods a, b, c and a nested group in a."""
-    base = CgroupTree.of_this_machine().roots[0] / f"tj-test-{os.getpid()}"
-    folders = [base, base / "a", base / "a" / "nested", base / "b", base / "c"]
+def cgroups(tree: CgroupTree) -> Iterator[Path]:
+    """A cgroup of the test's own, with pods a, b, c and two nested groups in a."""
+    base = tree.roots[0] / f"tj-test-{os.getpid()}"
+    folders = [base, base / "a", base / "a" / "nested", base / "a" / "nested" / "deep", base / "b", base / "c"]
     for folder in folders:
         folder.mkdir()
     yield base
@@ -61,20 +65,15 @@ def call_in(folder: Path) -> None:
     subprocess.run([sys.executable, "-S", "-c", WORK], check=True, preexec_fn=enter)
 
 
-@pytest.fixture(scope="module")
-def functions() -> dict[str, bytes]:
-    return compiled(SCOPED, "tj_scoped")
-
-
-def test_only_the_target_s_calls_count_while_it_changes(cgroups: Path, functions: dict[str, bytes]) -> None:
-    place = attachment("tracepoint", target="syscalls", function="sys_enter_getpgid")
-    plan_ = plan(program("tj_scoped", ProgramType.TRACEPOINT, place), maps=(HITS_MAP, CGROUPS_MAP))
-    with load(plan_, functions) as loaded, AttachedProbes() as probes:
-        scope = CgroupScope(loaded.maps[CGROUPS])
+def test_only_the_target_s_calls_count_while_it_changes(cgroups: Path, prepared: Prepared) -> None:
+    with load(prepared.plan, prepared.functions) as loaded, AttachedProbes() as probes:
+        scope = target_scope(loaded)
+        assert scope is not None
         scope.update([cgroups / "a"])
         probes.attach(loaded, Environment())
         assert calls(loaded, cgroups / "a") == CALLS
         assert calls(loaded, cgroups / "a" / "nested") == CALLS
+        assert calls(loaded, cgroups / "a" / "nested" / "deep") == CALLS
         assert calls(loaded, cgroups / "b") == 0
         scope.update([cgroups / "b", cgroups / "c"])
         assert [calls(loaded, cgroups / name) for name in "abc"] == [0, CALLS, CALLS]
@@ -91,24 +90,52 @@ def calls(loaded: LoadedPlan, folder: Path) -> int:
 
 
 def hits(loaded: LoadedPlan) -> int:
-    return sum_of_cpus(loaded.maps[HITS].lookup((1).to_bytes(8, "little")) or ())
+    return sum(sum_of_cpus(values) for _, values in loaded.by_name("calls").entries())
 
 
-def test_a_scope_never_has_a_hole_and_skips_what_is_gone(cgroups: Path) -> None:
-    array = BpfMap(CGROUPS_MAP)
-    try:
-        scope = CgroupScope(array)
+def test_a_task_s_own_cgroup_is_the_directory_s_inode(cgroups: Path, prepared: Prepared) -> None:
+    with load(prepared.plan, prepared.functions) as loaded, AttachedProbes() as probes:
+        scope = target_scope(loaded)
+        assert scope is not None
+        scope.update([cgroups])
+        probes.attach(loaded, Environment())
+        for name in ("a", "a/nested", "b"):
+            call_in(cgroups / name)
+        found = {int.from_bytes(key, "little"): sum_of_cpus(values) for key, values in loaded.by_name("by").entries()}
+    assert found == {(cgroups / name).stat().st_ino: CALLS for name in ("a", "a/nested", "b")}
+
+
+EACH_TYPE = """
+rawtracepoint:sys_enter { @ = count(); }
+tracepoint:syscalls:sys_enter_getpgid { @ = count(); }
+profile:hz:49 { @ = count(); }
+software:page-faults:100 { @ = count(); }
+uprobe:libc:getpgid { @ = count(); }
+uretprobe:libc:getpgid { @ = count(); }
+interval:s:1 { print(@); }
+"""
+
+
+def test_programs_of_every_type_take_the_scope(tree: CgroupTree) -> None:
+    options = CompileOptions(scope=ScopeOptions("cgroups", 4, hierarchy=tree.hierarchy))
+    prepared = prepare_here(EACH_TYPE, name="program", facts=HostFacts(), options=options)
+    with load(prepared.plan, prepared.functions) as loaded:
+        assert len(loaded.programs) == EACH_TYPE.count("{")
+
+
+def test_a_scope_never_has_a_hole_and_skips_what_is_gone(cgroups: Path, prepared: Prepared) -> None:
+    with load(prepared.plan, prepared.functions) as loaded:
+        scope = target_scope(loaded)
+        assert scope is not None
         a, b, c = (cgroups / name for name in "abc")
         scope.update([a, b, c])
-        assert scope.directories == (a, b, c)
+        assert sorted(scope.directories) == [a, b, c]
         scope.update([b, c, cgroups / "gone"])
         assert sorted(scope.directories) == [b, c]
         scope.update([a, cgroups])
         assert sorted(scope.directories) == [cgroups, a]
         with pytest.raises(TargetError, match="5 targets"):
             scope.update([a, b, c, cgroups, a / "nested"])
-    finally:
-        array.close()
 
 
 def test_the_level_of_the_pid_namespace_is_asked_from_the_kernel() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from tracejob_agent.output.decode import Buffer, Decoder, Value, decoder
 from tracejob_agent.output.merge import Average, Merged, merge
 from tracejob_agent.output.names import Names
+from tracejob_agent.output.pooling import Pool
 from tracejob_agent.output.tseries import TimeSeries, merge_time_series
 from tracelang.plan import UserMap
 from tracelang.types import (
@@ -46,11 +47,12 @@ class MapReader:
         self._read_key: Decoder | None = decoder(user.key, names.layouts) if user.key else None
         self._aggregate = user.value if isinstance(user.value, AggregateType) else None
         self._read_value = decoder(user.value, names.layouts)
+        self._pool = Pool(user, names)
 
     def entries(self, raw: RawEntries) -> list[Entry]:
         """In printing order."""
         found = []
-        for key, copies in raw:
+        for key, copies in self._pool.pooled(raw) if self._pool.is_needed else raw:
             if self._hide_zero and not any(any(bytes(copy)) for copy in copies):
                 continue
             value = self._value(copies)
@@ -65,10 +67,19 @@ class MapReader:
 
     def _value(self, copies: Sequence[Buffer]) -> Shown:
         if self._aggregate is None:
-            return self._read_value(copies[0], 0)
+            if len(copies) == 1:
+                return self._read_value(copies[0], 0)
+            return self._sum([self._read_value(copy, 0) for copy in copies])
         if self._aggregate.kind is Aggregation.TSERIES:
             return merge_time_series(self._aggregate, copies)
         return merge(self._aggregate, copies)
+
+    def _sum(self, values: list[Any]) -> int:
+        """Of pooled entries: a sum wraps where the map's own type would."""
+        type_ = self.user.value
+        assert isinstance(type_, IntType)
+        total: int = sum(values) % (1 << type_.bits)
+        return total - (1 << type_.bits) if type_.signed and total >> (type_.bits - 1) else total
 
     def _is_sorted_by_key(self) -> bool:
         return not isinstance(self.user.value, AggregateType | IntType) or (

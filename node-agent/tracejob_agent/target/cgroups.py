@@ -1,4 +1,4 @@
-"""Where a pod's and a container's cgroup v2 directories are: names and ids in, folders of this machine out.
+"""Where a pod's and a container's cgroup directories are: names and ids in, folders of this machine out.
 
 Pure reading of directories: the two spellings of kubelet (systemd slices and plain folders), kind's nested slices,
 CRI-O and Docker all name a pod by its uid and a container by its id somewhere in a folder's name, so that is what is
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,22 +22,36 @@ _NOT_CONTAINERS = ("conmon", "cri-containerd-shim", "libpod-conmon")
 _CONTAINER_NAME = re.compile(r"(?:^|[-:])([0-9a-f]{12,64})(?:\.scope)?$")
 
 
+IGNORE_V2 = "TRACEJOB_IGNORE_CGROUP_V2"
+"""Set in the environment, a hybrid node is taken for a pure v1 one: for tests."""
+
+_CONTROLLERS = ("pids", "memory", "cpu", "cpuacct", "freezer", "devices", "blkio", "cpuset")
+"""Of v1, the first that is mounted is used: runtimes make a container's directory in all of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class CgroupTree:
-    """The mounted cgroup v2 hierarchies, as this process sees them; more than one where a container has its own."""
+    """One hierarchy as this process sees it: its mount points, more than one where a container has its own.
+
+    hierarchy: "" is cgroup v2, else a controller of v1.
+    """
 
     roots: tuple[Path, ...]
+    hierarchy: str = ""
 
     @staticmethod
-    def of_this_machine(mounts: Path = Path("/proc/self/mountinfo")) -> CgroupTree:
-        """Raises TargetError on a pure v1 node, which has none."""
-        roots = tuple(cgroup2_mounts(mounts.read_text()))
-        if not roots:
+    def all_of_this_machine(mounts: Path = Path("/proc/self/mountinfo")) -> tuple[CgroupTree, ...]:
+        """cgroup v2 first, then v1. Of hybrid nodes older container runtimes use only v1.
+
+        Raises TargetError where none is mounted.
+        """
+        trees = tuple(mounted_trees(mounts.read_text(), ignore_v2=bool(os.environ.get(IGNORE_V2))))
+        if not trees:
             raise TargetError(
-                "this node has no cgroup v2 hierarchy (pure cgroup v1), so that pods can't be told apart: "
-                "mount one at /sys/fs/cgroup/unified, or boot with systemd.unified_cgroup_hierarchy=1"
+                "no cgroup hierarchy is mounted here, so that pods can't be told apart: "
+                "the agent needs the node's /sys/fs/cgroup"
             )
-        return CgroupTree(roots)
+        return tuple(CgroupTree(_each_once(tree.roots), tree.hierarchy) for tree in trees)
 
     def pods(self, uids: Iterable[str]) -> dict[str, Path]:
         """The directory of each pod that is on this node, by uid."""
@@ -64,20 +79,6 @@ class CgroupTree:
                 break
         return found
 
-    def of_process(self, pid: int) -> Path | None:
-        """The directory that a process is in; None when it isn't visible from here."""
-        try:
-            lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
-        except OSError:
-            return None
-        for line in lines:
-            if line.startswith("0::/"):
-                for root in self.roots:
-                    path = root / line[4:].removeprefix("../").rstrip("/")
-                    if path.is_dir():
-                        return path
-        return None
-
     def _folders(self, roots: Iterable[Path] | None = None) -> Iterator[Path]:
         """All directories, the upper ones first."""
         level = list(roots if roots is not None else self.roots)
@@ -89,12 +90,26 @@ class CgroupTree:
             level = following
 
 
-def cgroup2_mounts(mountinfo: str) -> Iterator[Path]:
-    """Mount points of type cgroup2, the last mounted first: it lies over the others."""
+def mounted_trees(mountinfo: str, *, ignore_v2: bool = False) -> Iterator[CgroupTree]:
+    """The hierarchies of a /proc/PID/mountinfo. Mount points the last mounted first: it lies over the others."""
+    unified: list[Path] = []
+    by_controller: dict[str, list[Path]] = {}
     for line in reversed(mountinfo.splitlines()):
         before, _, after = line.partition(" - ")
-        if after.startswith("cgroup2 "):
-            yield Path(before.split()[4].encode().decode("unicode_escape"))
+        if not after.startswith("cgroup"):
+            continue
+        kind, _, options = after.split(" ", 2)
+        path = Path(before.split()[4].encode().decode("unicode_escape"))
+        if kind == "cgroup2":
+            unified.append(path)
+        else:
+            for controller in options.split(","):
+                by_controller.setdefault(controller, []).append(path)
+    if unified and not ignore_v2:
+        yield CgroupTree(tuple(unified))
+    chosen = next((name for name in _CONTROLLERS if name in by_controller), None)
+    if chosen is not None:
+        yield CgroupTree(tuple(by_controller[chosen]), chosen)
 
 
 def container_id(name: str) -> str:
@@ -128,3 +143,13 @@ def _subfolders(folder: Path) -> list[Path]:
             return [folder / entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []  # gone in between
+
+
+def _each_once(roots: tuple[Path, ...]) -> tuple[Path, ...]:
+    """A hierarchy may be mounted in many places; walking one of them, with the shortest path, is enough."""
+    found: dict[tuple[int, int], Path] = {}
+    for root in sorted(roots, key=lambda path: len(path.parts)):
+        with suppress(OSError):
+            status = root.stat()
+            found.setdefault((status.st_dev, status.st_ino), root)
+    return tuple(root for root in roots if root in found.values())

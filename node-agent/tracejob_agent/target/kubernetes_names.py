@@ -24,11 +24,10 @@ class KubernetesNames:
         if kind.value == "node":
             return self.node
         if cgroup_id not in self._by_id:
-            self._look_through()
-        found = self._by_id.get(cgroup_id)
-        if found is None:
+            self.look_through()
+        place, container = self._by_id.get(cgroup_id) or (self._only_place(), "")
+        if place is None:
             return ""
-        place, container = found
         match kind:
             case TagKind.POD:
                 return place.pod.name
@@ -41,7 +40,12 @@ class KubernetesNames:
             case _:
                 return ""
 
-    def _look_through(self) -> None:
+    def _only_place(self) -> Place | None:
+        """Whose a cgroup must have been that came and went between two looks: nobody else was in scope."""
+        return self.places[0] if len({place.pod.uid for place in self.places}) == 1 else None
+
+    def look_through(self) -> None:
+        """Notes the cgroups as they are now. Their names stay known when they have ended."""
         for place in self.places:
             names = {item.id: item.name for item in place.pod.containers}
             for path, _, _ in os.walk(place.folder):

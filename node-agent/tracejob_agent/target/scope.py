@@ -7,9 +7,12 @@ import struct
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
+from tracejob_agent.bpf.loader import LoadedPlan
 from tracejob_agent.bpf.maps import BpfMap
 from tracejob_agent.errors import TargetError
+from tracelang.plan import MapRole
 
 _SLOTS_AT_LEAST = 32
 _SLOTS_AT_MOST = 256
@@ -21,6 +24,27 @@ def slots_for(targets: int) -> int:
     while slots < min(targets * 2, _SLOTS_AT_MOST):
         slots *= 2
     return slots
+
+
+class TargetScope(Protocol):
+    """Directories that a session traces."""
+
+    @property
+    def directories(self) -> tuple[Path, ...]: ...
+
+    @property
+    def room(self) -> int: ...
+
+    def update(self, wanted: Iterable[Path]) -> None:
+        """Makes these the target. Raises TargetError when they are too many; those that are gone are left out."""
+
+
+def target_scope(loaded: LoadedPlan) -> TargetScope | None:
+    """Of a plan with targets: by directory on cgroup v2, by the directory's id on v1."""
+    array, ids = loaded.by_role(MapRole.SCOPE_CGROUPS), loaded.by_role(MapRole.SCOPE_CGROUP_IDS)
+    if array is not None:
+        return CgroupScope(array)
+    return CgroupIdScope(ids) if ids is not None else None
 
 
 class CgroupScope:
@@ -42,10 +66,8 @@ class CgroupScope:
         return self._array.spec.max_entries
 
     def update(self, wanted: Iterable[Path]) -> None:
-        """Makes these the target. Raises TargetError when they are too many; those that are gone are left out."""
         wanted_set = dict.fromkeys(wanted)
-        if len(wanted_set) > self.room:
-            raise TargetError(f"{len(wanted_set)} targets on this node; a session has room for {self.room}")
+        _check_room(len(wanted_set), self.room)
         added = [path for path in wanted_set if path not in self._slots]
         for slot in range(len(self._slots) - 1, -1, -1):
             if self._slots[slot] in wanted_set:
@@ -79,6 +101,38 @@ class CgroupScope:
         del self._slots[last]
 
 
+class CgroupIdScope:
+    """The hash of cgroup ids, which are the inodes of directories."""
+
+    def __init__(self, table: BpfMap) -> None:
+        self._table = table
+        self._ids: dict[Path, int] = {}
+
+    @property
+    def directories(self) -> tuple[Path, ...]:
+        return tuple(self._ids)
+
+    @property
+    def room(self) -> int:
+        return self._table.spec.max_entries
+
+    def update(self, wanted: Iterable[Path]) -> None:
+        folders = dict.fromkeys(wanted)
+        _check_room(len(folders), self.room)
+        ids: dict[Path, int] = {}
+        for folder in folders:
+            with suppress(OSError):  # the target ended in between
+                ids[folder] = folder.stat().st_ino
+        before, after = set(self._ids.values()), set(ids.values())
+        # Those that are gone first, as the table may be full: what stays is never missing.
+        for number in before - after:
+            with suppress(OSError):
+                self._table.delete(struct.pack("<Q", number))
+        for number in after - before:
+            self._table.set(struct.pack("<Q", number), b"\1")
+        self._ids = ids
+
+
 class ProcessScope:
     """The hash of process numbers."""
 
@@ -94,3 +148,8 @@ class ProcessScope:
             with suppress(OSError):
                 self._table.delete(struct.pack("<I", pid))
         self._pids = wanted
+
+
+def _check_room(wanted: int, room: int) -> None:
+    if wanted > room:
+        raise TargetError(f"{wanted} targets on this node; a session has room for {room}")

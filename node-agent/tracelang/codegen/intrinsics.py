@@ -26,7 +26,6 @@ _PLAIN_HELPERS = {
     Kind.CPU: "bpf_get_smp_processor_id()",
     Kind.NUMA: "bpf_get_numa_node_id()",
     Kind.CURTASK: "bpf_get_current_task()",
-    Kind.CGROUP_ID: "bpf_get_current_cgroup_id()",
     Kind.RANDOM: "bpf_get_prandom_u32()",
     Kind.JIFFIES: "bpf_jiffies64()",
     Kind.UID: "(u32)bpf_get_current_uid_gid()",
@@ -95,6 +94,10 @@ def _scalar(writer: Writer, expr: ir.Intrinsic) -> str:
             return strings.dynamic_compare(writer, expr)
         case Kind.BYTE_SWAP:
             return _byte_swap(writer, expr)
+        case Kind.CGROUP_ID:
+            if writer.module.options.scope.hierarchy:  # the helper knows cgroup v2 only
+                return f"{writer.module.need('current_cgroup_v1_id')}()"
+            return "bpf_get_current_cgroup_id()"
         case Kind.CGROUP_ANCESTOR:
             level = expressions.value(writer, arguments[0]) if arguments else str(expr.constants["level"])
             return f"bpf_get_current_ancestor_cgroup_id({level})"

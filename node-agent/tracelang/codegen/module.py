@@ -85,6 +85,8 @@ class Module(msgspec.Struct, eq=False):
         match role:
             case MapRole.SCOPE_CGROUPS:
                 return spec(BpfMapKind.CGROUP_ARRAY, 4, 4, max(self.options.scope.slots, 1))
+            case MapRole.SCOPE_CGROUP_IDS:
+                return spec(BpfMapKind.HASH, 8, 1, max(self.options.scope.slots, 1))
             case MapRole.SCOPE_PIDS:
                 return spec(BpfMapKind.HASH, 4, 1, max(self.options.scope.slots, 4096))
             case MapRole.EVENTS:

@@ -9,7 +9,7 @@ from functools import cache
 
 import jinja2
 
-from tracelang.codegen import events
+from tracelang.codegen import cgroups_v1, events
 from tracelang.codegen.module import Module
 from tracelang.codegen.programs import marked_line
 from tracelang.codegen.values import comment
@@ -18,8 +18,14 @@ from tracelang.plan import MapSpec
 from tracelang.types import align_up
 
 MARK = "\x01"
+V1_LEVELS = 64
+"""How deep below a target a task may be on a v1 node, in cgroups."""
 
-RUNTIME_NEEDS = {"keep_stack": ("count",)}
+RUNTIME_NEEDS = {
+    "keep_stack": ("count",),
+    "in_scope_cgroups_v1": ("cgroup_v1_read",),
+    "current_cgroup_v1_id": ("cgroup_v1_read",),
+}
 """Pieces of templates/runtime that call others; each piece is a file, so that only what is used is read."""
 
 
@@ -51,6 +57,8 @@ def render(module: Module, programs: list[ProgramState]) -> tuple[str, dict[int,
             programs=[_layout(module, program) for program in programs],
             runtime=sorted(runtime, key=lambda piece: (piece in RUNTIME_NEEDS, piece)),
             scope_slots=module.options.scope.slots,
+            v1=cgroups_v1.offsets(module),
+            v1_levels=V1_LEVELS,
             events_per_second=module.options.events_per_second,
         )
     )

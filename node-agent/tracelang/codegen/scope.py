@@ -24,6 +24,9 @@ def test(writer: Writer) -> str:
     match options.kind:
         case "none":
             return "1"
+        case "cgroups" if options.hierarchy:
+            writer.module.role_macro(MapRole.SCOPE_CGROUP_IDS)
+            return f"{writer.module.need('in_scope_cgroups_v1')}()"
         case "cgroups":
             writer.module.role_macro(MapRole.SCOPE_CGROUPS)
             return f"{writer.module.need('in_scope_cgroups')}()"
