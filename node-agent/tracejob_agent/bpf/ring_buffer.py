@@ -103,6 +103,7 @@ class RingBuffer:
                         position = before + run * stride
                         count += run
                         batches[event](data[start : start + run * stride])
+                        _U64.pack_into(self._consumer, 0, position)  # room for more, while this goes on
                         continue
                 count += 1
                 handle(event, data[body : body + size])
@@ -117,13 +118,14 @@ class RingBuffer:
         step = stride_of(length) // 4
         if most < 2:
             return most
-        words = self._data[start : start + min(most, _RUN) * step * 4].cast("I")
+        most = min(most, _RUN)
+        words = self._data[start : start + most * step * 4].cast("I")
         if words[step] != length or words[step + 2] != event:
             return 1
-        lengths, events = words[::step].tolist(), words[2::step].tolist()
-        if lengths.count(length) == len(lengths) and events.count(event) == len(events):
-            return len(lengths)
-        same = zip(lengths, events, strict=True)
+        lengths, events = words[::step], words[2::step]
+        if lengths.tobytes() == _U32.pack(length) * most and events.tobytes() == _U32.pack(event) * most:
+            return most
+        same = zip(lengths.tolist(), events.tolist(), strict=True)
         return next(index for index, pair in enumerate(same) if pair != (length, event))
 
     def close(self) -> None:

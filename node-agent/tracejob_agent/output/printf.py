@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from tracejob_agent.output.decode import Buffer, decoder, integer_code
@@ -22,57 +21,38 @@ _CONVERSION = re.compile(
     r"%(?P<flags>[-+ #0]*)(?P<width>\d*)(?:\.\d*)?(?P<length>hh|h|ll|l|j|z|t|L)?(?P<kind>r[xh]|[diouxXcsprn%])"
 )
 _SHORT = 64
+_REMEMBERED = 4096
 _LENGTH_BITS = {"hh": 8, "h": 16, "": 32, "l": 64, "ll": 64, "j": 64, "z": 64, "t": 64, "L": 64}
 _CODES = {8: "b", 16: "h", 32: "i", 64: "q"}
 
 Convert = Callable[[Any], object]  # Any: what the field's struct code unpacks to
 Formatter = Callable[[Buffer], str]
-BatchFormatter = Callable[[Buffer], str]
 
 
 def compile_format(template: str, fields: tuple[EventField, ...], names: Names) -> Formatter:
     """The function that makes the text of one record."""
-    return _assemble(*_parse(template, fields, names))
+    return _assemble(*parse_format(template, fields, names))
 
 
-def compile_batch(
-    template: str, fields: tuple[EventField, ...], names: Names, *, offset: int, stride: int
-) -> BatchFormatter | None:
-    """The function that makes the text of many records, `stride` bytes apart, each `offset` bytes into its stride.
+class Memo(dict[bytes, str]):
+    """What a conversion gave before; a look-up is half of what calling even a cached function takes."""
 
-    None where a record has to be looked at by itself.
-    """
-    shown, readers = _parse(template, fields, names)
-    layout = _layout([(code, at + offset, size, convert) for code, at, size, convert in readers], stride)
-    if layout is None:
-        return None
-    unpack = struct.Struct(layout).iter_unpack
-    conversions = tuple(convert for *_, convert in readers)
-    if not any(conversions):
-        return lambda records: "".join([shown % values for values in unpack(records)])
+    def __init__(self, convert: Callable[[bytes], str]) -> None:
+        super().__init__()
+        self._convert = convert
 
-    def write(records: Buffer) -> str:
-        return "".join(
-            [
-                shown
-                % tuple(
-                    [
-                        value if convert is None else convert(value)
-                        for convert, value in zip(conversions, values, strict=True)
-                    ]
-                )
-                for values in unpack(records)
-            ]
-        )
-
-    return write
+    def __missing__(self, raw: bytes) -> str:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        text = self[raw] = self._convert(raw)
+        return text
 
 
 Reader = tuple[str, int, int, Convert | None]
 """A field: struct code, offset, size, conversion."""
 
 
-def _parse(template: str, fields: tuple[EventField, ...], names: Names) -> tuple[str, list[Reader]]:
+def parse_format(template: str, fields: tuple[EventField, ...], names: Names) -> tuple[str, list[Reader]]:
     """Python's format for C's, and how its values are read."""
     pieces: list[str] = []
     readers: list[Reader] = []
@@ -113,16 +93,16 @@ def _assemble(template: str, readers: list[Reader]) -> Formatter:
 
 
 def _record_reader(readers: list[Reader]) -> Callable[[Buffer], tuple[Any, ...]]:
-    layout = _layout(readers)
+    layout = record_layout(readers)
     if layout is None:
         parts = [(struct.Struct(f"<{code}").unpack_from, offset) for code, offset, _, _ in readers]
         return lambda record: tuple(unpack(record, offset)[0] for unpack, offset in parts)
-    return struct.Struct(layout).unpack_from
+    return struct.Struct(f"<{layout}").unpack_from
 
 
-def _layout(readers: list[Reader], size: int = 0) -> str | None:
-    """The struct module's format for all fields, `size` bytes in all; None: they aren't in the record's order."""
-    parts, end = ["<"], 0
+def record_layout(readers: list[Reader], size: int = 0) -> str | None:
+    """The struct module's codes for all fields, `size` bytes in all; None: they aren't in the record's order."""
+    parts, end = [""], 0
     for code, offset, length, _ in readers:
         if offset < end:
             return None
@@ -197,7 +177,7 @@ def _text(kind: str, type_: Type, names: Names) -> Convert:
     else:
         write = text_writer(type_, names)
     if isinstance(type_, StringType) and type_.size <= _SHORT:  # names come again and again
-        return lru_cache(maxsize=1024)(lambda raw: write(read(raw, 0)))
+        return Memo(lambda raw: write(read(raw, 0))).__getitem__
     return lambda raw: write(read(raw, 0))
 
 

@@ -16,7 +16,7 @@ from tracejob_agent.output.events import (
 )
 from tracejob_agent.output.map_format import MapFormat
 from tracejob_agent.output.names import Names
-from tracejob_agent.output.printf import compile_batch
+from tracejob_agent.output.printf_batch import compile_batch
 from tracejob_agent.output.show import text_writer
 from tracejob_agent.output.sink_base import NOTIFICATION, SinkOptions, map_formats, names_of, print_arguments
 from tracejob_agent.sink import AttachReport, Finish, Losses, RawEntry, SessionView
