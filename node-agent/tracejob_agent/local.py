@@ -188,10 +188,11 @@ def _sink(form: str, program: str, facts: LazyFacts) -> Sink:
     from tracejob_agent.output.sink_base import SinkOptions
 
     if form == "text":
+        from tracejob_agent.output.queued_text import QueuedText
         from tracejob_agent.output.text_sink import TextSink
 
         shown = SinkOptions(program=program, text=safe_text, layouts=facts)
-        return TextSink(sys.stdout, sys.stderr, shown)
+        return TextSink(QueuedText(1), sys.stderr, shown)
     from tracejob_agent.output.record_sink import RecordSink
     from tracejob_agent.output.record_values import readable
     from tracejob_agent.output.record_writer import RecordWriter

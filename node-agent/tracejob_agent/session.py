@@ -226,9 +226,13 @@ class Session:
     # --- events -----------------------------------------------------------------------------------------------
 
     def _consume(self, ring: RingBuffer | None) -> int:
-        return (
-            ring.consume(self._handle, limit=_BATCH, batches=self._batches) if ring and self._exit_code is None else 0
-        )
+        if ring is None or self._exit_code is not None:
+            return 0
+        if not self._sink.has_room():
+            # Whoever reads our output is slow. Events wait in the ring; what doesn't fit there is counted there.
+            self._sink.tick()
+            return 0
+        return ring.consume(self._handle, limit=_BATCH, batches=self._batches)
 
     def _drain(self, ring: RingBuffer | None) -> None:
         """Everything that is there; an exit() among it ends nothing any more."""

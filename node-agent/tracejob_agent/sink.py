@@ -131,6 +131,9 @@ class Sink(Protocol):
     def losses(self, losses: Losses) -> None:
         """Whenever the numbers have grown, at most every second."""
 
+    def has_room(self) -> bool:
+        """False: hand over no events now, and call tick() until there is room. They wait in the ring buffer."""
+
     def tick(self) -> None:
         """After each batch of events: flush what is buffered."""
 

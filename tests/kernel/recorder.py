@@ -53,6 +53,9 @@ class Recorder:
     def losses(self, losses: Losses) -> None:
         self.calls.append("losses")
 
+    def has_room(self) -> bool:
+        return True
+
     def tick(self) -> None:
         pass
 

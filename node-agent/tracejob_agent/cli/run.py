@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from tracejob_agent.cli.child import Child
 from tracejob_agent.cli.controller import LocalController
@@ -27,6 +27,7 @@ from tracelang.plan import CompileOptions
 
 if TYPE_CHECKING:
     from tracejob_agent.output.json_sink import JsonSink
+    from tracejob_agent.output.queued_text import Out
     from tracejob_agent.output.sink_base import SinkOptions
     from tracejob_agent.output.text_sink import TextSink
 
@@ -133,7 +134,7 @@ def _trace(
     return 1 if trials is not None and trials.failed else code
 
 
-def _sink(options: Options, out: TextIO, sink_options: SinkOptions) -> TextSink | JsonSink:
+def _sink(options: Options, out: Out, sink_options: SinkOptions) -> TextSink | JsonSink:
     if options.format == "json":
         from tracejob_agent.output.json_sink import JsonSink
 
@@ -143,7 +144,7 @@ def _sink(options: Options, out: TextIO, sink_options: SinkOptions) -> TextSink 
     return TextSink(out, sys.stderr, sink_options)
 
 
-def trials_of(options: Options, out: TextIO) -> Trials | None:
+def trials_of(options: Options, out: Out) -> Trials | None:
     """What --bench, --test or --mode ask to be run."""
     for kind in Trial:
         if options.has(kind.value) or options.mode == kind.value:
@@ -152,18 +153,16 @@ def trials_of(options: Options, out: TextIO) -> Trials | None:
 
 
 @contextlib.contextmanager
-def _output(options: Options) -> Iterator[TextIO]:
-    """Where results go: what isn't text comes out as the bytes it was."""
+def _output(options: Options) -> Iterator[Out]:
+    """Where results go."""
+    from tracejob_agent.output.queued_text import QueuedText
+
     if options.output:
-        with Path(options.output).open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-            yield file
+        with Path(options.output).open("wb") as file:
+            stream = QueuedText(file.fileno())
+            yield stream
+            stream.drain()
         return
-    stream = io.TextIOWrapper(
-        io.BufferedWriter(io.FileIO(1, "w", closefd=False), 1 << 16),
-        encoding="utf-8",
-        errors="surrogateescape",
-        newline="",
-        write_through=options.buffering == "none",
-    )
+    stream = QueuedText(1, is_eager=options.buffering == "none")
     yield stream
-    stream.flush()
+    stream.drain()

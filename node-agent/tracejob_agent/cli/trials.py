@@ -11,11 +11,12 @@ import struct
 import time
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol, TextIO
+from typing import Protocol
 
 from tracejob_agent.accounting import run_statistics
 from tracejob_agent.bpf.loader import LoadedPlan, LoadedProgram, test_run
 from tracejob_agent.bpf.syscalls import Command, bpf
+from tracejob_agent.output.queued_text import Out
 from tracejob_agent.output.show import json_text
 
 _BENCH_NANOSECONDS = 200_000_000
@@ -45,7 +46,7 @@ class BenchResult:
 class Trials:
     """All trials of one kind in a program, in the order of its text. `failed` counts tests."""
 
-    def __init__(self, kind: Trial, *, name_filter: str, out: TextIO, json: bool = False) -> None:
+    def __init__(self, kind: Trial, *, name_filter: str, out: Out, json: bool = False) -> None:
         self._kind = kind
         self._filter = re.compile(name_filter) if name_filter else None
         self._out = out
@@ -109,7 +110,7 @@ class Trials:
         self._out.write(f"{_GREEN}[  PASSED  ]{_PLAIN} {_tests(len(self._passed))}.\n")
         if self._failed:
             self._out.write(f"{_RED}[  FAILED  ]{_PLAIN} {_tests(self.failed)}, listed below:\n")
-            self._out.writelines(f"{_RED}[  FAILED  ]{_PLAIN} {name}\n" for name in self._failed)
+            self._out.write("".join(f"{_RED}[  FAILED  ]{_PLAIN} {name}\n" for name in self._failed))
 
 
 def _tests(count: int) -> str:

@@ -16,6 +16,7 @@ from tracejob_agent.output.events import (
 )
 from tracejob_agent.output.map_format import MapFormat
 from tracejob_agent.output.names import Names
+from tracejob_agent.output.queued_text import Out, drain, has_room
 from tracejob_agent.output.show import json_text, json_writer
 from tracejob_agent.output.sink_base import NOTIFICATION, SinkOptions, map_formats, names_of, print_arguments
 from tracejob_agent.sink import AttachReport, Finish, Losses, RawEntry, SessionView
@@ -29,7 +30,7 @@ _TYPES = {EventKind.PRINTF: "printf", EventKind.TIME: "time", EventKind.JOIN: "j
 class JsonSink:
     """Implements `tracejob_agent.sink.Sink`."""
 
-    def __init__(self, out: TextIO, notices: TextIO, options: SinkOptions | None = None) -> None:
+    def __init__(self, out: Out, notices: TextIO, options: SinkOptions | None = None) -> None:
         self._out = out
         self._notices = notices
         self._options = options or SinkOptions()
@@ -75,6 +76,9 @@ class JsonSink:
             self._line(f'{{"type": "lost_events", "data": {{"events": {lost - self._lost}}}}}')
             self._lost = lost
 
+    def has_room(self) -> bool:
+        return has_room(self._out)
+
     def tick(self) -> None:
         if self._options.flush:
             self._out.flush()
@@ -85,7 +89,7 @@ class JsonSink:
                 if spec.user is not None:
                     self._line(self._maps[spec.user.name].json(entries))
         self.losses(finish.losses)
-        self._out.flush()
+        drain(self._out)
 
     # --- inside -----------------------------------------------------------------------------------------------
 

@@ -116,6 +116,10 @@ class RecordSink:
             records.LossesRecord(t=time_ns, seq=sequence, v=records.RECORD_VERSION, losses=self._losses(losses, ()))
         )
 
+    def has_room(self) -> bool:
+        """Always: what the stream doesn't take is dropped here and counted, so that exit() is seen behind it."""
+        return True
+
     def tick(self) -> None:
         self.writer.flush()
 

@@ -17,6 +17,7 @@ from tracejob_agent.output.events import (
 from tracejob_agent.output.map_format import MapFormat
 from tracejob_agent.output.names import Names
 from tracejob_agent.output.printf_batch import compile_batch
+from tracejob_agent.output.queued_text import Out, drain, has_room
 from tracejob_agent.output.show import text_writer
 from tracejob_agent.output.sink_base import NOTIFICATION, SinkOptions, map_formats, names_of, print_arguments
 from tracejob_agent.sink import AttachReport, Finish, Losses, RawEntry, SessionView
@@ -28,7 +29,7 @@ Action = Callable[[Buffer], None]
 class TextSink:
     """Implements `tracejob_agent.sink.Sink`."""
 
-    def __init__(self, out: TextIO, notices: TextIO, options: SinkOptions | None = None) -> None:
+    def __init__(self, out: Out, notices: TextIO, options: SinkOptions | None = None) -> None:
         self._out = out
         self._notices = notices
         self._options = options or SinkOptions()
@@ -79,6 +80,9 @@ class TextSink:
             self._notice(f"WARNING: Lost {lost - self._lost} events")
             self._lost = lost
 
+    def has_room(self) -> bool:
+        return has_room(self._out)
+
     def tick(self) -> None:
         if self._options.flush:
             self._out.flush()
@@ -92,7 +96,7 @@ class TextSink:
         self.losses(finish.losses)
         if finish.losses.map_full:
             self._notice(f"WARNING: {finish.losses.map_full} map updates were dropped: a map was full")
-        self._out.flush()
+        drain(self._out)
 
     # --- inside -----------------------------------------------------------------------------------------------
 
@@ -145,6 +149,6 @@ class TextSink:
                 self._out.write("\n")
 
     def _notice(self, text: str) -> None:
-        self._out.flush()
+        drain(self._out)
         self._notices.write(f"{text}\n")
         self._notices.flush()
