@@ -23,12 +23,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
-from tracejob_agent.bpf.header_tree import header_tree
+from tracejob_agent.bpf.header_tree import FLAGS, header_tree
 from tracejob_agent.bpf.packing import pack, unpack
 from tracejob_agent.errors import CompileFault
 
 TIME_LIMIT = 120.0
-_FLAGS = (b"-O2",)
 _CLONE_NEWNS = 0x20000
 _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
 _PR_SET_PDEATHSIG = 1
@@ -139,7 +138,7 @@ def _serve(folder: Path, *, parent: int, request: int, answer: int, messages: in
         bcc = Bcc()
         (size,) = struct.unpack("<I", _read_exactly(request, 4))
         names, _, source = _read_exactly(request, size).partition(b"\0")
-        functions = bcc.compile(_main_file(names.split(b"\n"), source), _FLAGS)
+        functions = bcc.compile(_main_file(names.split(b"\n"), source), FLAGS)
         _write_all(answer, b"\0" if functions is None else b"\1" + pack(functions))
         os._exit(0)
     except BaseException:

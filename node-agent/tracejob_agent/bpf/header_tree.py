@@ -10,9 +10,10 @@ import hashlib
 import tempfile
 from pathlib import Path
 
+from tracejob_agent.bpf.helpers import GUARDS, declarations
 from tracejob_agent.kernel.cache import cache_folder
 
-# Included before everything else; bcc's own bpf.h needs all of these names.
+# Included before everything else, and all that a program sees: bcc's own headers are shut out (bpf/helpers.py).
 KCONFIG = """\
 #pragma once
 typedef signed char __s8;
@@ -50,7 +51,7 @@ struct pt_regs {
 """
 
 FILES = {
-    "include/linux/kconfig.h": KCONFIG,
+    "include/linux/kconfig.h": KCONFIG + declarations(),
     "include/linux/version.h": (
         "#define KERNEL_VERSION(a, b, c) (((a) << 16) + ((b) << 8) + (c))\n"
         "#define LINUX_VERSION_CODE KERNEL_VERSION(6, 1, 0)\n"
@@ -64,14 +65,18 @@ FILES = {
     "include/linux/types.h": "",
     "include/linux/bpf_common.h": "",
     "include/linux/sched.h": "",
-    # Bound over /proc/kallsyms in the compiler child: bcc reads it whole (145 ms) to look up two names.
-    "kallsyms": "ffffffff81000000 T _text\nffffffff81000010 T bpf_prog_put\n",
+    # Bound over /proc/kallsyms in the compiler child: bcc reads it whole (145 ms) to look up two names. Without them it
+    # would turn every read into the old bpf_probe_read(), which guesses from the address whose memory is meant.
+    "kallsyms": "ffffffff81000000 T bpf_probe_read_kernel\nffffffff81000010 T bpf_probe_read_user\n",
 }
 
 
+FLAGS = (b"-O2", b"-Werror=implicit-function-declaration", *GUARDS)
+
+
 def tree_version() -> str:
-    """Changes whenever the tree does."""
-    digest = hashlib.sha256(repr(sorted(FILES.items())).encode())
+    """Changes whenever the tree or the flags do."""
+    digest = hashlib.sha256(repr((sorted(FILES.items()), FLAGS)).encode())
     return digest.hexdigest()[:16]
 
 
