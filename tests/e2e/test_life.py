@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from e2e.nodes import NodeShell
 from e2e.pods import deployment, pod
 from e2e.system import SYSTEM_NAMESPACE, System, agent_pods, scalar
 
@@ -117,7 +118,15 @@ def leftovers(pods: System, uid: str) -> list[str]:
         for each in pods.get("configmaps")["items"]
         if any(owner["uid"] == uid for owner in each["metadata"].get("ownerReferences", []))
     ]
-    return [*agents, *owned, *(bpf_objects() if pods.ours else [])]
+    return [*agents, *owned, *(bpf_objects() + half_written(pods) if pods.ours else [])]
+
+
+def half_written(pods: System) -> list[str]:
+    """Files on the nodes that an agent began and didn't finish; what is whole in the cache stays for the next one."""
+    nodes = [node["metadata"]["name"] for node in pods.get("nodes")["items"]]
+    places = "/var/cache/tracejob/.new-* /tmp/tracejob* /tmp/tj*"
+    listings = {node: NodeShell(node).run(f"ls -d {places} 2>/dev/null || true") for node in nodes}
+    return [f"{node}: {line}" for node, listing in listings.items() for line in listing.splitlines()]
 
 
 def bpf_objects() -> list[str]:
