@@ -116,7 +116,8 @@ def _proxy_files(root: Path) -> dict[str, Path]:
     folders = ("usr/sbin", "usr/bin")
     programs = [f"/{folder}/{name}" for name in _PROXY_TOOLS for folder in folders if (root / folder / name).exists()]
     plugins = [f"/{path.relative_to(root)}" for path in (root / "usr/lib/x86_64-linux-gnu/xtables").glob("*.so")]
-    linked = run(["chroot", root, "ldd", *programs])
+    # The plug-ins too: statistic, which shares a service out among its endpoints, wants libm, and no program does.
+    linked = run(["chroot", root, "ldd", *programs, *plugins])
     libraries = set(re.findall(r"(/lib\S+)", linked.replace(":\n", "\n")))
     wanted = {*programs, *plugins, *libraries, "/etc/protocols", "/etc/ethertypes"}
     return {path: root / path.lstrip("/") for path in wanted if (root / path.lstrip("/")).is_file()}
