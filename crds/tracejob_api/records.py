@@ -20,19 +20,48 @@ DIGEST_LIMIT = 4096
 """Bytes of a termination message."""
 
 
+class ProbeLosses(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """What was lost of one probe, which is spelled as the user wrote it. The numbers are those of Losses."""
+
+    probe: str
+    ring_buffer: int = 0
+    map_full: int = 0
+    rate_limited: int = 0
+    output_dropped: int = 0
+    stacks: int = 0
+    missed: int = 0
+
+    def total(self) -> int:
+        return _sum(self)
+
+
+PROBE_LOSSES = tuple(name for name in ProbeLosses.__struct_fields__ if name != "probe")
+
+
 class Losses(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What didn't arrive, in absolute numbers since attach."""
+    """What didn't arrive, in absolute numbers since attach: what was made is what arrived and what stands here.
+
+    probes: those that lost anything. What two probes share (a printf() in a function) is in the sums alone.
+    """
 
     ring_buffer: int = 0  # events: no room in the ring buffer
     map_full: int = 0  # updates of a full map
     rate_limited: int = 0  # events over limits.eventsPerSecond
     truncated: int = 0  # map keys not in the result
-    output_dropped: int = 0  # output records over limits.outputBytes
+    output_dropped: int = 0  # output records over limits.outputBytes, or that nobody read in time
     stacks: int = 0  # stacks that the kernel didn't store
+    missed: int = 0  # runs that the kernel skipped, as a program was running there already
+    transport: int = 0  # records that an agent wrote and the operator didn't get
+    probes: tuple[ProbeLosses, ...] = ()
 
     def total(self) -> int:
-        """Events and updates that were lost (what wasn't shown for its size is `truncated`)."""
-        return self.ring_buffer + self.map_full + self.rate_limited + self.output_dropped + self.stacks
+        """Events, updates and records that were lost (what wasn't shown for its size is `truncated`)."""
+        return _sum(self) + self.transport
+
+
+def _sum(losses: ProbeLosses | Losses) -> int:
+    numbers: list[int] = [getattr(losses, name) for name in PROBE_LOSSES]
+    return sum(numbers)
 
 
 class ProbeCost(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

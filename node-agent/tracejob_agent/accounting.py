@@ -6,13 +6,14 @@ import os
 import resource
 import struct
 import time
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from tracejob_agent.bpf.loader import LoadedPlan, LoadedProgram
-from tracejob_agent.bpf.maps import BpfMap, possible_cpus, sum_of_cpus
+from tracejob_agent.bpf.maps import BpfMap, possible_cpus
 from tracejob_agent.bpf.syscalls import Buffer, Command, bpf
-from tracejob_agent.sink import Cost, Losses, ProgramCost
+from tracejob_agent.sink import Cost, Losses, Lost, ProgramCost
 from tracelang.plan import BpfMapKind, Counter, MapRole, MapSpec
 
 _INFO_SIZE = 224  # struct bpf_prog_info up to recursion_misses
@@ -21,6 +22,8 @@ _STATS_RUN_TIME = 0
 _SAMPLE_SECONDS = 0.05
 _SAMPLE_EVERY = 5.0
 _HASH_ENTRY_OVERHEAD = 64
+_NUMBERS = struct.Struct(f"<{len(Counter)}Q")
+_LOST = tuple(item.name for item in fields(Lost))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +74,19 @@ class CostSampler:
             self._switch = -1
 
     def losses(self) -> Losses:
-        counters = read_counters(self.loaded)
-        return Losses(
-            ring_full=counters[Counter.RING_FULL],
-            map_full=counters[Counter.MAP_FULL],
-            rate_limited=counters[Counter.RATE_LIMITED],
-            stacks=counters[Counter.STACK_LOST],
-            missed=sum(run_statistics(program).misses for program in self.loaded.programs),
+        return total_losses(
+            [
+                (program.spec.probe_text or program.spec.name, _lost(counted, run_statistics(program).misses))
+                for program, counted in zip(self.loaded.programs, read_counters(self.loaded), strict=True)
+            ]
         )
 
     def cost(self) -> Cost:
-        counters = read_counters(self.loaded)
         programs = []
-        for index, program in enumerate(self.loaded.programs):
-            slot = Counter.FIRST_PROBE + index
+        counts_hits = self.loaded.by_role(MapRole.COUNTERS) is not None
+        for program, counted in zip(self.loaded.programs, read_counters(self.loaded), strict=True):
             statistics = run_statistics(program)
-            hits = counters[slot] if slot < len(counters) else statistics.runs
+            hits = counted[Counter.HITS] if counts_hits else statistics.runs
             average = statistics.nanoseconds // statistics.runs if statistics.runs else 0
             programs.append(ProgramCost(program.spec.probe_text or program.spec.name, hits, average))
         cpu_seconds = time.process_time() - self._cpu_before
@@ -100,16 +100,39 @@ class CostSampler:
         )
 
 
-def read_counters(loaded: LoadedPlan) -> list[int]:
-    """All slots of the COUNTERS map, summed over the CPUs; zeros without such a map."""
+def total_losses(probes: Sequence[tuple[str, Lost]]) -> Losses:
+    """The sums; programs of one probe (several places of its text, or kinds) make one line."""
+    sums: dict[str, list[int]] = {}
+    for probe, lost in probes:
+        numbers = sums.setdefault(probe, [0] * len(_LOST))
+        for index, name in enumerate(_LOST):
+            numbers[index] += getattr(lost, name)
+    total = [sum(column) for column in zip(*sums.values(), strict=True)] if sums else [0] * len(_LOST)
+    by_probe = tuple((probe, Lost(*numbers)) for probe, numbers in sums.items() if any(numbers))
+    return Losses(**dict(zip(_LOST, total, strict=True)), probes=by_probe)
+
+
+def read_counters(loaded: LoadedPlan) -> list[list[int]]:
+    """What the programs counted, by Counter, summed over the CPUs; zeros without such a map."""
     counters = loaded.by_role(MapRole.COUNTERS)
     if counters is None:
-        return [0] * Counter.FIRST_PROBE
-    return [_slot(counters, index) for index in range(counters.spec.max_entries)]
+        return [[0] * len(Counter) for _ in loaded.programs]
+    return [_entry(counters, index) for index in range(len(loaded.programs))]
 
 
-def _slot(counters: BpfMap, index: int) -> int:
-    return sum_of_cpus(counters.lookup(struct.pack("<I", index)) or ())
+def _entry(counters: BpfMap, index: int) -> list[int]:
+    by_cpu = [_NUMBERS.unpack_from(value) for value in counters.lookup(struct.pack("<I", index)) or ()]
+    return [sum(column) for column in zip(*by_cpu, strict=True)]
+
+
+def _lost(counted: Sequence[int], missed: int) -> Lost:
+    return Lost(
+        ring_full=counted[Counter.RING_FULL],
+        map_full=counted[Counter.MAP_FULL],
+        rate_limited=counted[Counter.RATE_LIMITED],
+        stacks=counted[Counter.STACK_LOST],
+        missed=missed,
+    )
 
 
 def kernel_bytes(spec: MapSpec) -> int:

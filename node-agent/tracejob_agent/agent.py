@@ -265,7 +265,7 @@ def _front_end(controller: AgentController) -> tuple[Facts, CompileOptions]:
     from tracejob_agent.kernel.host_facts import HostFacts
 
     if controller.request.host:
-        facts = HostFacts(roots=(_NODE_ROOT if _NODE_ROOT.exists() else Path("/"),))
+        facts = HostFacts(roots=(_NODE_ROOT if os.access(_NODE_ROOT, os.X_OK) else Path("/"),))
     else:
         roots = root_folders(controller.resolution.pids())
         facts = HostFacts(roots=tuple(roots.values()), pids=tuple(roots))

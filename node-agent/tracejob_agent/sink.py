@@ -32,8 +32,8 @@ class End(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Losses:
-    """Absolute numbers since the start."""
+class Lost:
+    """What was lost of one probe, or of all: absolute numbers since the start."""
 
     ring_full: int = 0  # events
     map_full: int = 0  # updates
@@ -43,6 +43,13 @@ class Losses:
 
     def total(self) -> int:
         return self.ring_full + self.map_full + self.rate_limited + self.stacks + self.missed
+
+
+@dataclass(frozen=True, slots=True)
+class Losses(Lost):
+    """Sums, and what they are made of: by probe, as the user wrote it, in the order of the program's text."""
+
+    probes: tuple[tuple[str, Lost], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ target can change without compiling again.
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import Enum, IntEnum
 
 import msgspec
 
@@ -73,7 +73,7 @@ class MapRole:
     SCOPE_CGROUP_IDS = "scope_cgroup_ids"  # HASH u64 cgroup id -> u8: the target's directories on a cgroup v1 node
     SCOPE_PIDS = "scope_pids"  # HASH u32 tgid (as the agent's /proc shows it) -> u8
     EVENTS = "events"  # RINGBUF
-    COUNTERS = "counters"  # PERCPU_ARRAY of u64: see Counter
+    COUNTERS = "counters"  # PERCPU_ARRAY, an entry for each program: see Counter
     SCRATCH = "scratch"  # PERCPU_ARRAY: big values of programs
     STACKS = "stacks"  # HASH u64 stack id -> u64 addresses[depth], zero after the last; one map per depth
     RANDOM = "random"  # other helper state
@@ -88,14 +88,18 @@ class Constant:
     SW_TAI_OFFSET = 1  # nanoseconds to add to the boot clock for nsecs(sw_tai)
 
 
-class Counter:
-    """Slots of the COUNTERS map (u64 per CPU). Per-probe hits start at FIRST_PROBE, one slot per Program."""
+class Counter(IntEnum):
+    """What is counted of each program. Its entry of the COUNTERS map is an array of these, u64 each, per CPU."""
 
-    RING_FULL = 0  # events dropped: the ring buffer was full
-    MAP_FULL = 1  # map updates dropped: E2BIG
-    RATE_LIMITED = 2
-    STACK_LOST = 3  # stacks not stored
-    FIRST_PROBE = 8
+    HITS = 0  # runs in scope
+    RING_FULL = 1  # events dropped: the ring buffer was full
+    MAP_FULL = 2  # map updates dropped: E2BIG
+    RATE_LIMITED = 3  # events over the limit
+    STACK_LOST = 4  # stacks not stored
+
+
+COUNTERS_SIZE = 64
+"""Bytes of an entry: a cache line."""
 
 
 class ProgramType(Enum):
@@ -191,7 +195,7 @@ class EventSpec(msgspec.Struct, frozen=True):
     options: dict[str, int | str] = {}
     line: int = 0
     column: int = 0
-    probe_name: str = ""
+    programs: tuple[int, ...] = ()  # which make it, by position in Plan.programs
 
 
 class ScopeOptions(msgspec.Struct, frozen=True):

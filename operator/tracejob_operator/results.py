@@ -16,10 +16,11 @@ from tracejob_api import labels
 from tracejob_api.maps import MapSnapshot
 from tracejob_api.results import NodeResult, ResultHeader, WholeResult, pack
 from tracejob_api.status import ResultRef
+from tracejob_operator.account import total_losses
 from tracejob_operator.client import Api, APIConflictError, APINotFoundError
 from tracejob_operator.kube import Metadata
 from tracejob_operator.picture import Job, Picture
-from tracejob_operator.status import all_output, total_losses
+from tracejob_operator.status import all_output
 
 Json = dict[str, object]
 _NAME_ATTEMPTS = 5

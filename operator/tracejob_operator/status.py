@@ -13,12 +13,11 @@ from typing import TypeVar
 import msgspec
 
 from tracejob_api.maps import MapEntry, MapSnapshot
-from tracejob_api.records import Losses, Output, ProbeCost, ProgramDiagnostic
+from tracejob_api.records import Output, ProgramDiagnostic
 from tracejob_api.status import (
     STATUS_LIMIT,
     TARGET_STATUS_LIMIT,
     ConditionStatus,
-    NodeCost,
     OutputLine,
     Phase,
     ResultRef,
@@ -29,6 +28,7 @@ from tracejob_api.status import (
     TargetStatus,
     TraceJobStatus,
 )
+from tracejob_operator.account import total_cost, total_losses
 from tracejob_operator.agents import AgentState
 from tracejob_operator.conditions import ResultsState, conditions_of, phase_of, timestamp
 from tracejob_operator.picture import Agent, Picture
@@ -133,33 +133,6 @@ def target_rows(picture: Picture) -> list[TargetStatus]:
     return rows
 
 
-def total_losses(agents: Iterable[Agent]) -> Losses:
-    total = dict.fromkeys(Losses.__struct_fields__, 0)
-    for agent in agents:
-        for name in total:
-            total[name] += getattr(agent.log.losses, name)
-    return Losses(**total)
-
-
-def total_cost(agents: Iterable[Agent]) -> NodeCost:
-    costs = [agent.log.cost for agent in agents]
-    probes: dict[str, ProbeCost] = {}
-    for cost in costs:
-        for probe in cost.probes:
-            before = probes.get(probe.probe, ProbeCost(probe.probe))
-            hits = before.hits + probe.hits
-            time = before.hits * before.ns_per_hit + probe.hits * probe.ns_per_hit
-            probes[probe.probe] = ProbeCost(probe.probe, hits=hits, ns_per_hit=round(time / hits) if hits else 0)
-    return NodeCost(
-        hits=sum(cost.hits for cost in costs),
-        probes=tuple(probes.values())[:_DIAGNOSTICS],
-        cpu_seconds=round(sum(cost.cpu_seconds for cost in costs), 3),
-        max_cpu_percent=max((cost.cpu_percent for cost in costs), default=0.0),
-        max_memory_bytes=max((cost.memory_bytes for cost in costs), default=0),
-        kernel_bytes=sum(cost.kernel_bytes for cost in costs),
-    )
-
-
 def all_output(agents: Iterable[Agent]) -> list[OutputLine]:
     """What the agents printed (as far as it is kept), by time; lines of one agent keep their order."""
     lines = [_output_line(agent, record) for agent in agents for record in agent.log.output]
@@ -183,7 +156,7 @@ def _row(agent: Agent | None, *, id_: str, node: str) -> TargetStatus:
         reason=verdict.reason,
         message=verdict.message[:_ROW_MESSAGE],
         events=agent.log.events,
-        lost=agent.log.losses.total(),
+        lost=total_losses([agent]).total(),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tracejob_agent.bpf.compiler import CompilerChild
 from tracelang.facts import Location
-from tracelang.plan import Attachment, BpfMapKind, MapRole, MapSpec, Plan, ProgramSpec, ProgramType
+from tracelang.plan import COUNTERS_SIZE, Attachment, BpfMapKind, MapRole, MapSpec, Plan, ProgramSpec, ProgramType
 from tracelang.types import U64
 
 HITS, EVENTS, CGROUPS, COUNTERS = 0, 1, 2, 3
@@ -12,7 +12,7 @@ HITS, EVENTS, CGROUPS, COUNTERS = 0, 1, 2, 3
 HITS_MAP = MapSpec(HITS, "tj_hits", BpfMapKind.PERCPU_HASH, 8, 8, 1024)
 EVENTS_MAP = MapSpec(EVENTS, "tj_events", BpfMapKind.RINGBUF, 0, 0, 1 << 16, role=MapRole.EVENTS)
 CGROUPS_MAP = MapSpec(CGROUPS, "tj_cgroups", BpfMapKind.CGROUP_ARRAY, 4, 4, 4, role=MapRole.SCOPE_CGROUPS)
-COUNTERS_MAP = MapSpec(COUNTERS, "tj_counters", BpfMapKind.PERCPU_ARRAY, 4, 8, 16, role=MapRole.COUNTERS)
+COUNTERS_MAP = MapSpec(COUNTERS, "tj_counters", BpfMapKind.PERCPU_ARRAY, 4, COUNTERS_SIZE, 8, role=MapRole.COUNTERS)
 U64_TYPE = U64
 
 PRELUDE = """
@@ -29,9 +29,9 @@ static __always_inline void count(u64 key) {
   }
 }
 
-static __always_inline void bump(u32 slot) {
-  u64 *value = bpf_map_lookup_elem(MAP(3), &slot);
-  if (value) *value += 1;
+static __always_inline void lost(u32 program) {
+  u64 *counters = bpf_map_lookup_elem(MAP(3), &program);
+  if (counters) counters[1] += 1; /* RING_FULL */
 }
 """
 

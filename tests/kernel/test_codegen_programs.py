@@ -25,6 +25,8 @@ from kernel.codegen_run import (
     text,
     variable,
 )
+from tracejob_agent.accounting import read_counters
+from tracejob_agent.bpf.loader import LoadedPlan
 from tracejob_agent.bpf.maps import BpfMap
 from tracejob_agent.bpf.ring_buffer import RingBuffer
 from tracelang import ir
@@ -147,9 +149,8 @@ def test_updates_that_a_full_map_refuses_are_counted() -> None:
         assert counter(live, Counter.MAP_FULL) == 3 + 4 + 5
 
 
-def counter(live: object, slot: int) -> int:
-    counters = live.by_role(MapRole.COUNTERS)  # type: ignore[attr-defined]
-    return sum(struct.unpack("<Q", value)[0] for value in counters.lookup(struct.pack("<I", slot)))
+def counter(live: LoadedPlan, what: Counter, program: int = 0) -> int:
+    return read_counters(live)[program][what]
 
 
 # --- events ---

@@ -8,7 +8,6 @@ import struct
 import pytest
 
 from kernel.plans import (
-    COUNTERS,
     COUNTERS_MAP,
     EVENTS,
     EVENTS_MAP,
@@ -18,13 +17,14 @@ from kernel.plans import (
     plan,
     program,
 )
+from tracejob_agent.accounting import read_counters
 from tracejob_agent.bpf.compiler import CompilerChild
 from tracejob_agent.bpf.instructions import instruction
 from tracejob_agent.bpf.loader import load, load_program, test_run
 from tracejob_agent.bpf.maps import BpfMap, possible_cpus, sum_of_cpus
 from tracejob_agent.bpf.ring_buffer import RingBuffer
 from tracejob_agent.errors import CompileFault, MapError, VerifierError
-from tracelang.plan import BpfMapKind, MapSpec, ProgramType
+from tracelang.plan import BpfMapKind, Counter, MapSpec, ProgramType
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
 
@@ -130,7 +130,7 @@ struct event { u64 id; u64 number; };
 PROGRAM(tj_emit)(u64 *ctx) {
   struct event *event = bpf_ringbuf_reserve(MAP(1), sizeof(*event), 0);
   if (!event) {
-    bump(0);
+    lost(0);
     return 0;
   }
   event->id = 9;
@@ -163,7 +163,7 @@ def test_every_event_is_read_in_order_or_counted_as_lost() -> None:
                 generated += 1
             while ring.consume(handle, limit=300):
                 pass
-        lost = sum_of_cpus(loaded.maps[COUNTERS].lookup(bytes(4)) or ())
+        lost = read_counters(loaded)[0][Counter.RING_FULL]
     assert lost > 0
     assert seen == sorted(seen)
     assert not [number for number in seen if number % 10 == 3]

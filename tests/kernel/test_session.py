@@ -31,7 +31,7 @@ struct event { u64 id; u64 number; };
 static __always_inline void emit(u64 id, u64 number) {
   struct event *event = bpf_ringbuf_reserve(MAP(1), sizeof(*event), 0);
   if (!event) {
-    bump(0);
+    lost(0);
     return;
   }
   event->id = id;

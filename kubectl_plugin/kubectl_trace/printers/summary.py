@@ -6,6 +6,8 @@ from kubectl_trace.jobs import Job
 from tracejob_api.records import Losses
 from tracejob_api.status import NodeCost
 
+_PROBES_SHOWN = 4
+
 
 def targets_line(job: Job) -> str:
     """`tracing 3 targets on 2 nodes`."""
@@ -24,11 +26,20 @@ def loss_line(losses: Losses) -> str:
             (losses.rate_limited, "events were over the rate limit"),
             (losses.output_dropped, "output lines were over the size limit"),
             (losses.stacks, "stacks weren't stored by the kernel"),
+            (losses.missed, "runs were skipped by the kernel"),
+            (losses.transport, "records never reached the operator"),
             (losses.truncated, "map keys were left out of the result"),
         )
         if count
     ]
-    return f"lost: {', '.join(parts)}" if parts else ""
+    return f"lost: {', '.join(parts)}{_by_probe(losses)}" if parts else ""
+
+
+def _by_probe(losses: Losses) -> str:
+    """Which probes lost how much, where there is more than one to tell apart."""
+    if len(losses.probes) < 2:
+        return ""
+    return f" ({', '.join(f'{lost.probe}: {lost.total()}' for lost in losses.probes[:_PROBES_SHOWN])})"
 
 
 def cost_line(cost: NodeCost) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from tracejob_agent.output.record_values import MapRecorder, as_unicode, plain, 
 from tracejob_agent.output.record_writer import RecordWriter
 from tracejob_agent.output.show import text_writer
 from tracejob_agent.output.sink_base import SinkOptions, names_of, print_arguments
-from tracejob_agent.sink import AttachReport, Cost, End, Finish, Losses, RawEntry, SessionView
+from tracejob_agent.sink import AttachReport, Cost, End, Finish, Losses, Lost, RawEntry, SessionView
 from tracejob_api import records
 from tracejob_api.maps import MapSnapshot
 from tracejob_api.text import render_map
@@ -21,6 +22,7 @@ from tracelang.types import AggregateType, Aggregation
 
 _MOST_ENTRIES = 20_000
 _MOST_HISTOGRAMS = 2_000
+_MOST_PROBES = 64
 _KINDS = {
     EventKind.ERRORF: "error",
     EventKind.WARNF: "warning",
@@ -56,12 +58,15 @@ class RecordSink:
         self._limits = limits or RecordLimits()
         self._pod = pod
         self._output_bytes = 0
+        self._dropped: Counter[tuple[int, ...]] = Counter()  # by the programs that make such events
+        self._probes: tuple[str, ...] = ()  # by program
         self._actions: dict[int, Callable[[Buffer], None]] = {}
         self._maps: dict[str, MapRecorder] = {}
         self._names: Names
 
     def started(self, session: SessionView) -> None:
         self._names = names_of(session, self._options)
+        self._probes = tuple(program.probe_text or program.name for program in session.plan.programs)
         self._maps = {
             spec.user.name: MapRecorder(spec.user, self._names) for spec in session.plan.maps if spec.user is not None
         }
@@ -93,7 +98,7 @@ class RecordSink:
     def print_map(self, event: EventSpec, record: Buffer, entries: list[RawEntry]) -> None:
         top, divisor = print_arguments(event)
         snapshot = self._maps[event.map].snapshot(entries, most=top or _MOST_ENTRIES)
-        self._output("print", render_map(snapshot, top=top, divisor=divisor or 1), map_=snapshot)
+        self._output("print", render_map(snapshot, top=top, divisor=divisor or 1), map_=snapshot, event=event)
 
     def snapshot(self, maps: tuple[tuple[MapSpec, list[RawEntry]], ...], losses: Losses) -> None:
         time_ns, sequence = self.writer.stamp()
@@ -158,15 +163,17 @@ class RecordSink:
 
                 def show_value(record: Buffer) -> None:
                     decoded = read(record, field.offset)
-                    self._output("print", f"{write(decoded)}\n", values=(value(decoded),))
+                    self._output("print", f"{write(decoded)}\n", values=(value(decoded),), event=event)
 
                 return show_value
             case EventKind.RUNTIME_ERROR:
-                return lambda record: self._output("warning", f"{runtime_error_text(event, record, names)}\n")
+                return lambda record: self._output(
+                    "warning", f"{runtime_error_text(event, record, names)}\n", event=event
+                )
             case EventKind.SYSTEM | EventKind.CAT:
                 perform = run_command if event.kind is EventKind.SYSTEM else read_file
                 argument = event_formatter(event, names)
-                return lambda record: self._perform(event.kind.value, perform(argument(record)))
+                return lambda record: self._perform(event, perform(argument(record)))
             case _:
                 return self._formatted(event)
 
@@ -180,22 +187,28 @@ class RecordSink:
 
         def show(record: Buffer) -> None:
             typed = tuple(make(read(record, offset)) for read, offset, make in values)
-            self._output(kind, text(record), values=typed)
+            self._output(kind, text(record), values=typed, event=event)
 
         return show
 
-    def _perform(self, kind: str, result: str | Failure) -> None:
+    def _perform(self, event: EventSpec, result: str | Failure) -> None:
         if isinstance(result, Failure):
-            self._output("error", f"{result.message}\n")
+            self._output("error", f"{result.message}\n", event=event)
         else:
-            self._output(kind, result)
+            self._output(event.kind.value, result, event=event)
 
     def _output(
-        self, kind: str, text: str, *, values: tuple[object, ...] = (), map_: MapSnapshot | None = None
+        self,
+        kind: str,
+        text: str,
+        *,
+        values: tuple[object, ...] = (),
+        map_: MapSnapshot | None = None,
+        event: EventSpec | None = None,
     ) -> None:
         limit = self._limits.output_bytes
         if (limit and self._output_bytes >= limit) or not self.writer.has_room():
-            self.writer.dropped += 1
+            self._dropped[event.programs if event is not None else ()] += 1
             return
         time_ns, sequence = self.writer.stamp()
         self.events += 1
@@ -222,14 +235,37 @@ class RecordSink:
         return tuple(made)
 
     def _losses(self, losses: Losses, snapshots: tuple[MapSnapshot, ...]) -> records.Losses:
+        dropped: Counter[str] = Counter()
+        for programs, count in self._dropped.items():
+            if len(programs) == 1:
+                dropped[self._probes[programs[0]]] += count
+        by_probe = dict(losses.probes)
         return records.Losses(
-            ring_buffer=losses.ring_full + losses.missed,
+            ring_buffer=losses.ring_full,
             map_full=losses.map_full,
             rate_limited=losses.rate_limited,
             truncated=sum(item.omitted for item in snapshots),
-            output_dropped=self.writer.dropped,
+            output_dropped=self._dropped.total(),
             stacks=losses.stacks,
+            missed=losses.missed,
+            probes=tuple(
+                _probe_losses(probe, by_probe.get(probe, Lost()), dropped=dropped[probe])
+                for probe in dict.fromkeys(self._probes)
+                if probe in by_probe or probe in dropped
+            )[:_MOST_PROBES],
         )
+
+
+def _probe_losses(probe: str, lost: Lost, *, dropped: int) -> records.ProbeLosses:
+    return records.ProbeLosses(
+        probe,
+        ring_buffer=lost.ring_full,
+        map_full=lost.map_full,
+        rate_limited=lost.rate_limited,
+        output_dropped=dropped,
+        stacks=lost.stacks,
+        missed=lost.missed,
+    )
 
 
 _END_REASONS = {End.CHILD: "exit", End.ITERATED: "exit", End.OVER_BUDGET: "failed"}

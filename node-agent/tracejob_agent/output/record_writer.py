@@ -19,11 +19,10 @@ _WAITING_MOST = 8 << 20
 
 @dataclass(slots=True)
 class RecordWriter:
-    """descriptor: usually 1. dropped: output records that found no room."""
+    """descriptor: usually 1."""
 
     descriptor: int
     sequence: int = 0
-    dropped: int = 0
     is_closed: bool = False  # nobody reads any more
     _waiting: bytearray = field(default_factory=bytearray)
 

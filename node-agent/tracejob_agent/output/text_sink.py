@@ -96,6 +96,10 @@ class TextSink:
         self.losses(finish.losses)
         if finish.losses.map_full:
             self._notice(f"WARNING: {finish.losses.map_full} map updates were dropped: a map was full")
+        if finish.losses.stacks:
+            self._notice(f"WARNING: {finish.losses.stacks} stacks were dropped: their map was full")
+        if finish.losses.missed:
+            self._notice(f"WARNING: {finish.losses.missed} runs were skipped: another program was running there")
         drain(self._out)
 
     # --- inside -----------------------------------------------------------------------------------------------

@@ -6,6 +6,8 @@ as numbers, the source line stands in comments that `values.comment` made harmle
 
 from __future__ import annotations
 
+import msgspec
+
 from tracelang import ir
 from tracelang.codegen.module import Module
 from tracelang.codegen.programs import spec_of, write_program
@@ -40,7 +42,10 @@ def generate(typed: ir.TypedProgram, options: CompileOptions, facts: Facts) -> P
         license=typed.license,
         maps=tuple(module.maps),
         programs=tuple(spec_of(program) for program in programs),
-        events=typed.events,
+        events=tuple(
+            msgspec.structs.replace(event, programs=tuple(sorted(module.emitters.get(index, ()))))
+            for index, event in enumerate(typed.events)
+        ),
         probe_names=typed.probe_names,
         config=typed.config,
         layouts=typed.layouts,

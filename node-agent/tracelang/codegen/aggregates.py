@@ -39,7 +39,8 @@ def update(writer: Writer, statement: ir.Aggregate) -> None:
     if not where.is_array:
         _insert_if_new(writer, where, slot=slot, size=size_of(kind))
     with writer.block(f"if ({slot})"):
-        _apply(writer, kind, slot=slot, number=number, repeat=repeat, per_cpu=where.is_per_cpu)
+        is_ours = where.is_per_cpu and not writer.is_preemptible
+        _apply(writer, kind, slot=slot, number=number, repeat=repeat, is_ours=is_ours)
 
 
 def _insert_if_new(writer: Writer, where: maps.Target, *, slot: str, size: int) -> None:
@@ -56,10 +57,11 @@ def _insert_if_new(writer: Writer, where: maps.Target, *, slot: str, size: int) 
             maps.count_up(writer, Counter.MAP_FULL)
 
 
-def _apply(writer: Writer, kind: AggregateType, *, slot: str, number: str, repeat: str, per_cpu: bool) -> None:
+def _apply(writer: Writer, kind: AggregateType, *, slot: str, number: str, repeat: str, is_ours: bool) -> None:
     def add(index: str, amount: str) -> None:
         cell = f"{slot}[{index}]" if index != "0" else f"*{slot}"
-        writer.emit(f"{cell} += {amount};" if per_cpu else f"__sync_fetch_and_add(&{cell}, {amount});")
+        address = f"&{cell}" if index != "0" else slot
+        writer.emit(f"{cell} += {amount};" if is_ours else f"__sync_fetch_and_add({address}, {amount});")
 
     match kind.kind:
         case Aggregation.COUNT:

@@ -21,11 +21,15 @@ UNLIMITED = frozenset({EventKind.EXIT, EventKind.CLEAR_MAP, EventKind.ZERO_MAP, 
 
 def emit(writer: Writer, statement: ir.Emit) -> None:
     spec = writer.module.typed.events[statement.event]
+    writer.module.emitters.setdefault(statement.event, set()).add(writer.program.slot)
     if writer.module.options.events_per_second and spec.kind not in UNLIMITED:
         writer.module.role_macro(MapRole.RATE)
-        writer.module.role_macro(MapRole.COUNTERS)
-        with writer.block(f"if ({writer.module.need('within_rate')}())"):
+        with writer.block(f"if ({writer.module.need('within_rate')}())", tail="} else {"):
             _emit(writer, statement, spec)
+        writer.depth += 1
+        maps.count_up(writer, Counter.RATE_LIMITED)
+        writer.depth -= 1
+        writer.emit("}")
     else:
         _emit(writer, statement, spec)
 

@@ -134,8 +134,9 @@ def update(writer: Writer, where: Target, value: str, *, flags: int = BPF_ANY) -
         count_up(writer, Counter.MAP_FULL)
 
 
-def count_up(writer: Writer, slot: int) -> None:
-    writer.emit(f"{writer.module.need('count')}({slot});")
+def count_up(writer: Writer, what: Counter) -> None:
+    """One more in the program's account of what was lost."""
+    writer.emit(f"{writer.module.need('count')}({writer.program.slot}, {what.name});")
     writer.module.role_macro(MapRole.COUNTERS)
 
 

@@ -131,7 +131,7 @@ def _stack(writer: Writer, expr: ir.Intrinsic) -> places.Fill:
     frames = writer.buffer(type_.depth * 8, "frames")
     keep = writer.module.need("keep_stack")
     writer.module.role_macro(MapRole.COUNTERS)
-    call = f"{keep}(ctx, {macro}, (u64 *){frames.address}, {type_.depth * 8}, {flags})"
+    call = f"{keep}({writer.program.slot}, ctx, {macro}, (u64 *){frames.address}, {type_.depth * 8}, {flags})"
     found = writer.temp_of("s64", call, "stack")
     pid = tasks.process(writer) if type_.user else "0"
     pid = writer.temp_of("u32", pid, "pid")

@@ -11,7 +11,7 @@ import msgspec
 from tracelang import ir
 from tracelang.codegen.values import CodegenError, safe_name
 from tracelang.facts import Facts
-from tracelang.plan import BpfMapKind, CompileOptions, Counter, MapRole, MapSpec, UserMap
+from tracelang.plan import COUNTERS_SIZE, BpfMapKind, CompileOptions, MapRole, MapSpec, UserMap
 from tracelang.source import Span
 from tracelang.types import AggregateType, StackMode, size_of
 
@@ -19,6 +19,7 @@ PER_CPU = frozenset({BpfMapKind.PERCPU_HASH, BpfMapKind.PERCPU_ARRAY, BpfMapKind
 ARRAYS = frozenset({BpfMapKind.ARRAY, BpfMapKind.PERCPU_ARRAY})
 
 STACK_ENTRIES = 1 << 14
+PAGE = 4096
 BPF_F_NO_PREALLOC = 1
 HELPER_OF_LINUX_6_1 = "bpf_user_ringbuf_drain"
 """Since 6.1 (96da3f7d489d) every tracing program may use hash maps that allocate entries when they are needed."""
@@ -34,6 +35,7 @@ class Module(msgspec.Struct, eq=False):
     user_maps: dict[str, ir.TypedMap] = msgspec.field(default_factory=dict)
     user_index: dict[str, int] = msgspec.field(default_factory=dict)
     roles: dict[tuple[str, int], int] = msgspec.field(default_factory=dict)
+    emitters: dict[int, set[int]] = msgspec.field(default_factory=dict)  # event -> programs that make it
 
     def __post_init__(self) -> None:
         for typed_map in self.typed.maps:
@@ -90,9 +92,9 @@ class Module(msgspec.Struct, eq=False):
             case MapRole.SCOPE_PIDS:
                 return spec(BpfMapKind.HASH, 4, 1, max(self.options.scope.slots, 4096))
             case MapRole.EVENTS:
-                return spec(BpfMapKind.RINGBUF, 0, 0, self.options.ring_bytes)
+                return spec(BpfMapKind.RINGBUF, 0, 0, self._ring_bytes())
             case MapRole.COUNTERS:
-                return spec(BpfMapKind.PERCPU_ARRAY, 4, 8, Counter.FIRST_PROBE + len(self.typed.probes))
+                return spec(BpfMapKind.PERCPU_ARRAY, 4, COUNTERS_SIZE, max(len(self.typed.probes), 1))
             case MapRole.CONSTANTS:
                 return spec(BpfMapKind.ARRAY, 4, 8, 4)
             case MapRole.RATE:
@@ -102,6 +104,11 @@ class Module(msgspec.Struct, eq=False):
                 entries = STACK_ENTRIES if flags else STACK_ENTRIES // 4
                 return msgspec.structs.replace(spec(BpfMapKind.HASH, 8, number * 8, entries), flags=flags)
         raise ValueError(role)
+
+    def _ring_bytes(self) -> int:
+        """What `perf_rb_pages` asks for, as the power of two that the kernel wants."""
+        pages = int(self.typed.config.get("perf_rb_pages", 0))
+        return 1 << (pages * PAGE - 1).bit_length() if pages > 0 else self.options.ring_bytes
 
     def add_scratch(self, *, programs: int, size: int) -> None:
         """The scratch map's size is known only when every program has been written."""

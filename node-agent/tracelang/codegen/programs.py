@@ -6,7 +6,7 @@ The order inside: scope, hit counter, the user's predicate, the body.
 from __future__ import annotations
 
 from tracelang import ir
-from tracelang.codegen import expressions, loops, scope, statements, subprograms
+from tracelang.codegen import expressions, loops, maps, scope, statements, subprograms
 from tracelang.codegen.locals import declare_locals
 from tracelang.codegen.module import Module
 from tracelang.codegen.values import comment
@@ -80,8 +80,11 @@ def _count_hit(writer: Writer) -> None:
     probe = writer.program.probe
     if not writer.module.options.count_hits or all(item.provider in UNCOUNTED for item in probe.attachments):
         return
+    if writer.is_preemptible:
+        maps.count_up(writer, Counter.HITS)
+        return
     writer.module.role_macro(MapRole.COUNTERS)
-    writer.emit(f"{writer.module.need('count')}({Counter.FIRST_PROBE + writer.program.slot});")
+    writer.emit(f"{writer.module.need('count_hit')}({writer.program.slot});")
 
 
 def marked_line(line: Line, position: tuple[int, int] | None) -> str:

@@ -14,7 +14,7 @@ from tracelang.codegen.module import Module
 from tracelang.codegen.programs import marked_line
 from tracelang.codegen.values import comment
 from tracelang.codegen.writer import SCRATCH_MARK, FunctionText, ProgramState, StructText
-from tracelang.plan import MapSpec
+from tracelang.plan import Counter, MapSpec
 from tracelang.types import align_up
 
 MARK = "\x01"
@@ -23,6 +23,7 @@ V1_LEVELS = 64
 
 RUNTIME_NEEDS = {
     "keep_stack": ("count",),
+    "count_hit": ("count",),
     "in_scope_cgroups_v1": ("cgroup_v1_read",),
     "current_cgroup_v1_id": ("cgroup_v1_read",),
 }
@@ -60,6 +61,7 @@ def render(module: Module, programs: list[ProgramState]) -> tuple[str, dict[int,
             v1=cgroups_v1.offsets(module),
             v1_levels=V1_LEVELS,
             events_per_second=module.options.events_per_second,
+            counters=[(item.name, item.value) for item in Counter],
         )
     )
     return _take_marks(text)

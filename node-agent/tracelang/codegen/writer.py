@@ -197,6 +197,15 @@ class Writer(msgspec.Struct, eq=False):
         return f"scratch->{name}"
 
     @property
+    def is_preemptible(self) -> bool:
+        """Whether another task may run the same program on this CPU before this run ends.
+
+        The kernel keeps a program at a user function on its CPU, but doesn't keep others away from it: adding to memory
+        of that CPU takes an atomic instruction there.
+        """
+        return any(item.provider in PREEMPTIBLE for item in self.program.probe.attachments)
+
+    @property
     def gives_scalar(self) -> bool:
         return self.result is not None and is_scalar(self.result)
 
@@ -212,6 +221,8 @@ def scratch_lookup(writer: Writer, *, missing: str) -> list[str]:
         f"if (!scratch) {missing}{SCRATCH_MARK}",
     ]
 
+
+PREEMPTIBLE = frozenset({"uprobe", "uretprobe", "usdt"})
 
 SCRATCH_MARK = "\x02"
 """Ends a line that is only wanted in programs with scratch memory."""

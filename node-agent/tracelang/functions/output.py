@@ -48,7 +48,6 @@ def emit(
         text=text,
         map_name=map_name,
         options=options,
-        probe_name=body.location.name if body.places else "",
     )
     return effect(call.span, ir.Emit(call.span, event, hard))
 

@@ -150,7 +150,6 @@ class Analysis(msgspec.Struct):
         text: str = "",
         map_name: str = "",
         options: dict[str, int | str] | None = None,
-        probe_name: str = "",
     ) -> int:
         """The index of a new event whose record holds values of these types, in order."""
         offset = 8
@@ -173,7 +172,6 @@ class Analysis(msgspec.Struct):
                 options={**(options or {}), **where},
                 line=line,
                 column=column,
-                probe_name=probe_name,
             )
         )
         return len(self.events) - 1

@@ -6,12 +6,21 @@
 #define TJ_COUNTERS ((void *)bpf_pseudo_fd(1, 3)) /* tj_counters */
 #define TJ_SCOPE_CGROUPS ((void *)bpf_pseudo_fd(1, 4)) /* tj_scope_cgroup */
 
-/* One more in a slot of this CPU's counters. */
-static __always_inline void count(u32 slot)
+/* What is counted of each program, on each CPU. */
+enum {
+  HITS = 0,
+  RING_FULL = 1,
+  MAP_FULL = 2,
+  RATE_LIMITED = 3,
+  STACK_LOST = 4,
+};
+
+/* One more of it: exact also where another task may take over this CPU in between, as in user functions. */
+static __always_inline void count(u32 program, u32 what)
 {
-  u64 *counter = bpf_map_lookup_elem(TJ_COUNTERS, &slot);
-  if (counter)
-    *counter += 1;
+  u64 *counters = bpf_map_lookup_elem(TJ_COUNTERS, &program);
+  if (counters)
+    __sync_fetch_and_add(&counters[what], 1);
 }
 
 /* Whether the current task is below one of the target's cgroups; an empty slot (an error) ends the list. */
@@ -27,13 +36,21 @@ static __always_inline u8 in_scope_cgroups(void)
   return 0;
 }
 
+/* One more run of a program that has this CPU for itself: a plain addition does. */
+static __always_inline void count_hit(u32 program)
+{
+  u64 *counters = bpf_map_lookup_elem(TJ_COUNTERS, &program);
+  if (counters)
+    counters[HITS] += 1;
+}
+
 
 /* tracepoint:syscalls:sys_enter_openat */
 __attribute__((section(".bpf.fn.tj_probe_0")))
 int tj_probe_0(void *ctx)
 {
   if (!in_scope_cgroups()) return 1;
-  count(8);
+  count_hit(0);
   u32 pid_1 = bpf_get_current_pid_tgid() >> 32;
   if (!(pid_1 > 1)) return 1;
   /* count() */
@@ -46,7 +63,7 @@ int tj_probe_0(void *ctx)
       bpf_map_update_elem(MAP_by_name, key_2, &zero_4, 1);
       slot_3 = bpf_map_lookup_elem(MAP_by_name, key_2);
       if (!slot_3) {
-        count(1);
+        count(0, MAP_FULL);
       }
     }
     if (slot_3) {

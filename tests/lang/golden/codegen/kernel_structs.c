@@ -8,12 +8,21 @@
 #define TJ_STACKS_8 ((void *)bpf_pseudo_fd(1, 5)) /* tj_stacks */
 #define TJ_SCRATCH ((void *)bpf_pseudo_fd(1, 6)) /* tj_scratch */
 
-/* One more in a slot of this CPU's counters. */
-static __always_inline void count(u32 slot)
+/* What is counted of each program, on each CPU. */
+enum {
+  HITS = 0,
+  RING_FULL = 1,
+  MAP_FULL = 2,
+  RATE_LIMITED = 3,
+  STACK_LOST = 4,
+};
+
+/* One more of it: exact also where another task may take over this CPU in between, as in user functions. */
+static __always_inline void count(u32 program, u32 what)
 {
-  u64 *counter = bpf_map_lookup_elem(TJ_COUNTERS, &slot);
-  if (counter)
-    *counter += 1;
+  u64 *counters = bpf_map_lookup_elem(TJ_COUNTERS, &program);
+  if (counters)
+    __sync_fetch_and_add(&counters[what], 1);
 }
 
 /* Whether the current task is below one of the target's cgroups; an empty slot (an error) ends the list. */
@@ -29,9 +38,17 @@ static __always_inline u8 in_scope_cgroups(void)
   return 0;
 }
 
+/* One more run of a program that has this CPU for itself: a plain addition does. */
+static __always_inline void count_hit(u32 program)
+{
+  u64 *counters = bpf_map_lookup_elem(TJ_COUNTERS, &program);
+  if (counters)
+    counters[HITS] += 1;
+}
+
 /* Takes a stack and keeps it under the hash of its frames, once. The kernel's own stack maps drop a stack whose short
    hash another one has. Gives the key, or a negative error number. */
-static __always_inline s64 keep_stack(void *ctx, void *map, u64 *frames, u32 size, u64 flags)
+static __always_inline s64 keep_stack(u32 program, void *ctx, void *map, u64 *frames, u32 size, u64 flags)
 {
   s64 got = bpf_get_stack(ctx, frames, size, flags);
   if (got < 0)
@@ -47,7 +64,7 @@ static __always_inline s64 keep_stack(void *ctx, void *map, u64 *frames, u32 siz
   }
   s64 key = hash >> 1;
   if (!bpf_map_lookup_elem(map, &key) && bpf_map_update_elem(map, &key, frames, 1) && !bpf_map_lookup_elem(map, &key))
-    count(3);
+    count(program, STACK_LOST);
   return key;
 }
 
@@ -64,7 +81,7 @@ int tj_probe_0(void *ctx)
   u32 scratch_slot = 0;
   struct tj_probe_0_scratch *scratch = bpf_map_lookup_elem(TJ_SCRATCH, &scratch_slot);
   if (!scratch) return 1;
-  count(8);
+  count_hit(0);
   /* sum(curtask->slots[2]) */
   {
     u64 curtask_1 = bpf_get_current_task();
@@ -88,7 +105,7 @@ int tj_probe_0(void *ctx)
       bpf_map_update_elem(MAP_0_, key_4, &zero_11, 1);
       slot_10 = bpf_map_lookup_elem(MAP_0_, key_4);
       if (!slot_10) {
-        count(1);
+        count(0, MAP_FULL);
       }
     }
     if (slot_10) {
@@ -99,7 +116,7 @@ int tj_probe_0(void *ctx)
   {
     u8 key_12[16] __attribute__((aligned(8)));
     u8 *frames_13 = scratch->temporary + 0;
-    s64 stack_14 = keep_stack(ctx, TJ_STACKS_8, (u64 *)frames_13, 64, 0);
+    s64 stack_14 = keep_stack(0, ctx, TJ_STACKS_8, (u64 *)frames_13, 64, 0);
     u32 pid_15 = 0;
     *(s64 *)key_12 = stack_14;
     *(u32 *)(key_12 + 8) = pid_15;
@@ -110,7 +127,7 @@ int tj_probe_0(void *ctx)
       bpf_map_update_elem(MAP_stack, key_12, &zero_17, 1);
       slot_16 = bpf_map_lookup_elem(MAP_stack, key_12);
       if (!slot_16) {
-        count(1);
+        count(0, MAP_FULL);
       }
     }
     if (slot_16) {

@@ -8,12 +8,21 @@
 #define TJ_SCOPE_CGROUPS ((void *)bpf_pseudo_fd(1, 5)) /* tj_scope_cgroup */
 #define TJ_SCRATCH ((void *)bpf_pseudo_fd(1, 6)) /* tj_scratch */
 
-/* One more in a slot of this CPU's counters. */
-static __always_inline void count(u32 slot)
+/* What is counted of each program, on each CPU. */
+enum {
+  HITS = 0,
+  RING_FULL = 1,
+  MAP_FULL = 2,
+  RATE_LIMITED = 3,
+  STACK_LOST = 4,
+};
+
+/* One more of it: exact also where another task may take over this CPU in between, as in user functions. */
+static __always_inline void count(u32 program, u32 what)
 {
-  u64 *counter = bpf_map_lookup_elem(TJ_COUNTERS, &slot);
-  if (counter)
-    *counter += 1;
+  u64 *counters = bpf_map_lookup_elem(TJ_COUNTERS, &program);
+  if (counters)
+    __sync_fetch_and_add(&counters[what], 1);
 }
 
 /* 0: negative; 1 and on: 2^bits linear buckets per power of two. */
@@ -67,13 +76,21 @@ static __always_inline s64 signed_divide(s64 a, s64 b)
   return (a < 0) != (b < 0) ? (s64)-quotient : (s64)quotient;
 }
 
+/* One more run of a program that has this CPU for itself: a plain addition does. */
+static __always_inline void count_hit(u32 program)
+{
+  u64 *counters = bpf_map_lookup_elem(TJ_COUNTERS, &program);
+  if (counters)
+    counters[HITS] += 1;
+}
+
 
 /* tracepoint:syscalls:sys_enter_open */
 __attribute__((section(".bpf.fn.tj_probe_0")))
 int tj_probe_0(void *ctx)
 {
   if (!in_scope_cgroups()) return 1;
-  count(8);
+  count_hit(0);
   /* @start[tid] = nsecs */
   {
     u64 nsecs_1 = bpf_ktime_get_boot_ns();
@@ -81,7 +98,7 @@ int tj_probe_0(void *ctx)
     u32 tid_3 = (u32)bpf_get_current_pid_tgid();
     u32 key_4 = tid_3;
     if (bpf_map_update_elem(MAP_start, &key_4, &value_2, 0)) {
-      count(1);
+      count(0, MAP_FULL);
     }
   }
   return 1;
@@ -99,7 +116,7 @@ int tj_probe_1(void *ctx)
   u32 scratch_slot = 1;
   struct tj_probe_1_scratch *scratch = bpf_map_lookup_elem(TJ_SCRATCH, &scratch_slot);
   if (!scratch) return 1;
-  count(9);
+  count_hit(1);
   u32 tid_1 = (u32)bpf_get_current_pid_tgid();
   u32 key_2 = tid_1;
   u64 * slot_3 = bpf_map_lookup_elem(MAP_start, &key_2);
@@ -136,7 +153,7 @@ int tj_probe_1(void *ctx)
       bpf_map_update_elem(MAP_lin, &key_18, scratch->zeros, 1);
       slot_19 = bpf_map_lookup_elem(MAP_lin, &key_18);
       if (!slot_19) {
-        count(1);
+        count(1, MAP_FULL);
       }
     }
     if (slot_19) {

@@ -11,12 +11,21 @@ struct event_0 {
   u8 pad[7];
 } __attribute__((packed, aligned(8)));
 
-/* One more in a slot of this CPU's counters. */
-static __always_inline void count(u32 slot)
+/* What is counted of each program, on each CPU. */
+enum {
+  HITS = 0,
+  RING_FULL = 1,
+  MAP_FULL = 2,
+  RATE_LIMITED = 3,
+  STACK_LOST = 4,
+};
+
+/* One more of it: exact also where another task may take over this CPU in between, as in user functions. */
+static __always_inline void count(u32 program, u32 what)
 {
-  u64 *counter = bpf_map_lookup_elem(TJ_COUNTERS, &slot);
-  if (counter)
-    *counter += 1;
+  u64 *counters = bpf_map_lookup_elem(TJ_COUNTERS, &program);
+  if (counters)
+    __sync_fetch_and_add(&counters[what], 1);
 }
 
 
@@ -78,7 +87,7 @@ int tj_probe_0_loop_2(void *map, void *key, void *entry, void *data)
     event_6->a0 = loaded_5;
     bpf_ringbuf_submit(event_6, 1);
   } else {
-    count(0);
+    count(0, RING_FULL);
   }
   return 0;
 }
@@ -111,7 +120,7 @@ int tj_probe_0(void *ctx)
     s64 value_7 = scratch->v0_sum;
     s8 key_8 = 1;
     if (bpf_map_update_elem(MAP_m, &key_8, &value_7, 0)) {
-      count(1);
+      count(0, MAP_FULL);
     }
   }
   return 0;

@@ -14,12 +14,21 @@ struct event_0 {
   u8 pad[4];
 } __attribute__((packed, aligned(8)));
 
-/* One more in a slot of this CPU's counters. */
-static __always_inline void count(u32 slot)
+/* What is counted of each program, on each CPU. */
+enum {
+  HITS = 0,
+  RING_FULL = 1,
+  MAP_FULL = 2,
+  RATE_LIMITED = 3,
+  STACK_LOST = 4,
+};
+
+/* One more of it: exact also where another task may take over this CPU in between, as in user functions. */
+static __always_inline void count(u32 program, u32 what)
 {
-  u64 *counter = bpf_map_lookup_elem(TJ_COUNTERS, &slot);
-  if (counter)
-    *counter += 1;
+  u64 *counters = bpf_map_lookup_elem(TJ_COUNTERS, &program);
+  if (counters)
+    __sync_fetch_and_add(&counters[what], 1);
 }
 
 /* Whether the current task is below one of the target's cgroups; an empty slot (an error) ends the list. */
@@ -33,6 +42,14 @@ static __always_inline u8 in_scope_cgroups(void)
       return 0;
   }
   return 0;
+}
+
+/* One more run of a program that has this CPU for itself: a plain addition does. */
+static __always_inline void count_hit(u32 program)
+{
+  u64 *counters = bpf_map_lookup_elem(TJ_COUNTERS, &program);
+  if (counters)
+    counters[HITS] += 1;
 }
 
 
@@ -49,7 +66,7 @@ int tj_probe_0(void *ctx)
   u32 scratch_slot = 0;
   struct tj_probe_0_scratch *scratch = bpf_map_lookup_elem(TJ_SCRATCH, &scratch_slot);
   if (!scratch) return 1;
-  count(8);
+  count_hit(0);
   /* $name = str(args.filename) */
   u64 field_1 = *(volatile u64 *)(ctx + 24);
   bpf_probe_read_kernel(scratch->v0_name, 1024, (void *)0);
@@ -82,7 +99,7 @@ int tj_probe_0(void *ctx)
       bpf_probe_read_kernel(event_9->a2, 1024, scratch->v0_name);
       bpf_ringbuf_submit(event_9, 1);
     } else {
-      count(0);
+      count(0, RING_FULL);
     }
   } else {
     /* @seen[$name, args.flags] = (1, "x") */
@@ -96,7 +113,7 @@ int tj_probe_0(void *ctx)
       bpf_probe_read_kernel(key_11, 1024, scratch->v0_name);
       *(s32 *)(key_11 + 1024) = field_12;
       if (bpf_map_update_elem(MAP_seen, key_11, value_10, 0)) {
-        count(1);
+        count(0, MAP_FULL);
       }
     }
   }

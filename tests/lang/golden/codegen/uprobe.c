@@ -13,12 +13,21 @@ struct event_0 {
   u8 pad[4];
 } __attribute__((packed, aligned(8)));
 
-/* One more in a slot of this CPU's counters. */
-static __always_inline void count(u32 slot)
+/* What is counted of each program, on each CPU. */
+enum {
+  HITS = 0,
+  RING_FULL = 1,
+  MAP_FULL = 2,
+  RATE_LIMITED = 3,
+  STACK_LOST = 4,
+};
+
+/* One more of it: exact also where another task may take over this CPU in between, as in user functions. */
+static __always_inline void count(u32 program, u32 what)
 {
-  u64 *counter = bpf_map_lookup_elem(TJ_COUNTERS, &slot);
-  if (counter)
-    *counter += 1;
+  u64 *counters = bpf_map_lookup_elem(TJ_COUNTERS, &program);
+  if (counters)
+    __sync_fetch_and_add(&counters[what], 1);
 }
 
 /* Whether the current task is below one of the target's cgroups; an empty slot (an error) ends the list. */
@@ -40,7 +49,7 @@ __attribute__((section(".bpf.fn.tj_probe_0")))
 int tj_probe_0(void *ctx)
 {
   if (!in_scope_cgroups()) return 0;
-  count(8);
+  count(0, HITS);
   /* printf("%s %d.n", str(args.name), args.count) */
   u64 r_arg0_1 = *(volatile u64 *)(ctx + 112);
   u64 t_2 = r_arg0_1;
@@ -53,7 +62,7 @@ int tj_probe_0(void *ctx)
     event_5->a1 = t_4;
     bpf_ringbuf_submit(event_5, 1);
   } else {
-    count(0);
+    count(0, RING_FULL);
   }
   return 0;
 }
@@ -63,7 +72,7 @@ __attribute__((section(".bpf.fn.tj_probe_1")))
 int tj_probe_1(void *ctx)
 {
   if (!in_scope_cgroups()) return 0;
-  count(9);
+  count(1, HITS);
   /* count() */
   {
     u64 r_ax_1 = *(volatile u64 *)(ctx + 80);
@@ -75,11 +84,11 @@ int tj_probe_1(void *ctx)
       bpf_map_update_elem(MAP_results, &key_3, &zero_5, 1);
       slot_4 = bpf_map_lookup_elem(MAP_results, &key_3);
       if (!slot_4) {
-        count(1);
+        count(1, MAP_FULL);
       }
     }
     if (slot_4) {
-      *slot_4 += 1;
+      __sync_fetch_and_add(slot_4, 1);
     }
   }
   return 0;
@@ -90,7 +99,7 @@ __attribute__((section(".bpf.fn.tj_probe_2")))
 int tj_probe_2(void *ctx)
 {
   if (!in_scope_cgroups()) return 0;
-  count(10);
+  count(2, HITS);
   /* @first = arg0 */
   {
     u64 r_di_1 = *(volatile u64 *)(ctx + 112);
