@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 _TESTS = Path(__file__).parent
 
@@ -13,6 +14,10 @@ _TESTS = Path(__file__).parent
 # spends half a second on compiling what it imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.setdefault("PYTHONPYCACHEPREFIX", str(_TESTS.parent / ".pytest_cache" / "byte-code"))
+
+# A machine may be busy: how long an example took says nothing about the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
