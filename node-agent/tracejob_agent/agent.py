@@ -29,6 +29,7 @@ from tracejob_agent.output.record_sink import RecordLimits, RecordSink
 from tracejob_agent.output.record_values import readable
 from tracejob_agent.output.record_writer import RecordWriter
 from tracejob_agent.output.sink_base import SinkOptions
+from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.preparation import Prepared, prepare
 from tracejob_agent.request_file import RequestFile
 from tracejob_agent.session import Session, SessionOptions
@@ -121,7 +122,8 @@ class Agent:
             self._diagnose(prepared.diagnostics, prepared.sources)
         _check_memory(prepared.plan, request.limits.kernel_memory)
         facts = LazyFacts()
-        self._sink = self._make_sink(request, controller, facts=facts, names=names)
+        symbols = UserSymbols(controller.symbol_target())
+        self._sink = self._make_sink(request, controller, facts=facts, names=names, symbols=symbols)
         session = Session(
             prepared.plan,
             prepared.functions,
@@ -129,6 +131,7 @@ class Agent:
             controller=controller,
             options=SessionOptions(duration=request.duration, interval=request.interval, stages=self._stages(prepared)),
             btf=facts,
+            symbols=symbols,
         )
         session.run()
         self._leave_digest(self._sink.last_result)
@@ -146,7 +149,13 @@ class Agent:
             raise TargetsGoneError(missing or "the request names no target")
 
     def _make_sink(
-        self, request: AgentRequest, controller: AgentController, *, facts: LazyFacts, names: KubernetesNames
+        self,
+        request: AgentRequest,
+        controller: AgentController,
+        *,
+        facts: LazyFacts,
+        names: KubernetesNames,
+        symbols: UserSymbols,
     ) -> RecordSink:
         only = request.targets[0].name if len(request.targets) == 1 and not request.host else ""
         sink = RecordSink(
@@ -156,6 +165,7 @@ class Agent:
                 text=readable,
                 layouts=facts,
                 kubernetes=names,
+                user_symbols=symbols,
             ),
             limits=RecordLimits(output_bytes=request.limits.output_bytes),
             pod=only,

@@ -17,6 +17,7 @@ from tracejob_agent.target.cgroups import CgroupTree
 from tracejob_agent.target.kubernetes_names import KubernetesNames
 from tracejob_agent.target.pods import Resolution, process_match, resolve
 from tracejob_agent.target.scope import ProcessScope, TargetScope, target_scope
+from tracejob_agent.target.symbol_target import Cgroups
 from tracejob_api.records import TargetReport
 from tracejob_api.request import AgentRequest
 from tracelang.plan import MapRole
@@ -77,6 +78,15 @@ class AgentController:
     def hierarchy(self) -> str:
         """That of CgroupTree, of the tree with the targets."""
         return self._trees[0].hierarchy if self._trees else ""
+
+    def symbol_target(self) -> Cgroups | None:
+        """None: the whole node."""
+        if not self._trees:
+            return None
+        return Cgroups(lambda: self.resolution.folders, self._pids)
+
+    def _pids(self) -> list[int]:
+        return self.resolution.pids()
 
     # --- called by the session --------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from tracejob_agent.bpf.loader import LoadedPlan
 from tracejob_agent.errors import CompileFault, EngineError, TargetError, VerifierError
 from tracejob_agent.lazy_facts import LazyFacts
+from tracejob_agent.output.user_symbols import SymbolTarget, UserSymbols
 from tracejob_agent.preparation import prepare
 from tracejob_agent.session import Session, SessionOptions
 from tracejob_agent.sink import End, Finish, Sink
@@ -27,6 +28,7 @@ from tracejob_agent.target.cgroups import CgroupTree, processes
 from tracejob_agent.target.pid_namespace import pid_namespace_level
 from tracejob_agent.target.processes import named, root_folders
 from tracejob_agent.target.scope import ProcessScope, slots_for, target_scope
+from tracejob_agent.target.symbol_target import Cgroups, Processes
 from tracelang.diagnostics import ProgramError
 from tracelang.facts import Facts
 from tracelang.plan import CompileOptions, MapRole, ScopeOptions
@@ -76,6 +78,13 @@ class LocalController:
         if self._target.comm:
             return named(self._target.comm)
         return [self._target.pid] if self._target.pid and Path(f"/proc/{self._target.pid}").exists() else []
+
+    def symbol_target(self) -> SymbolTarget | None:
+        """None: the whole machine."""
+        if self._folder is not None:
+            folder = self._folder
+            return Cgroups(lambda: (folder,), self.pids)
+        return Processes(self.pids) if self._target != LocalTarget() else None
 
     def loaded(self, loaded: LoadedPlan) -> None:
         cgroups, table = target_scope(loaded), loaded.by_role(MapRole.SCOPE_PIDS)
@@ -164,7 +173,8 @@ def _trace(text: str, name: str, target: LocalTarget, options: argparse.Namespac
 
         sys.stderr.write(render_diagnostics(prepared.diagnostics, prepared.sources, color=sys.stderr.isatty()))
     facts = LazyFacts()
-    sink = _sink(options.output, name, facts)
+    symbols = UserSymbols(controller.symbol_target())
+    sink = _sink(options.output, name, facts, symbols)
     controller.watch_signals()
     finish = Session(
         prepared.plan,
@@ -178,12 +188,13 @@ def _trace(text: str, name: str, target: LocalTarget, options: argparse.Namespac
             stages=prepared.stages,
         ),
         btf=facts,
+        symbols=symbols,
     ).run()
     _close(sink, finish, options.output)
     return finish.exit_code
 
 
-def _sink(form: str, program: str, facts: LazyFacts) -> Sink:
+def _sink(form: str, program: str, facts: LazyFacts, symbols: UserSymbols) -> Sink:
     from tracejob_agent.output.names import safe_text
     from tracejob_agent.output.sink_base import SinkOptions
 
@@ -191,14 +202,14 @@ def _sink(form: str, program: str, facts: LazyFacts) -> Sink:
         from tracejob_agent.output.queued_text import QueuedText
         from tracejob_agent.output.text_sink import TextSink
 
-        shown = SinkOptions(program=program, text=safe_text, layouts=facts)
+        shown = SinkOptions(program=program, text=safe_text, layouts=facts, user_symbols=symbols)
         return TextSink(QueuedText(1), sys.stderr, shown)
     from tracejob_agent.output.record_sink import RecordSink
     from tracejob_agent.output.record_values import readable
     from tracejob_agent.output.record_writer import RecordWriter
 
     descriptor = 1 if form == "jsonl" else os.open("/dev/null", os.O_WRONLY)
-    plain = SinkOptions(program=program, text=readable, layouts=facts)
+    plain = SinkOptions(program=program, text=readable, layouts=facts, user_symbols=symbols)
     return RecordSink(RecordWriter(descriptor), options=plain)
 
 

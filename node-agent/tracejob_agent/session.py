@@ -22,6 +22,8 @@ from tracejob_agent.accounting import CostSampler
 from tracejob_agent.bpf.loader import BtfIds, LoadedPlan, LoadedProgram, load, test_run
 from tracejob_agent.bpf.maps import BpfMap
 from tracejob_agent.bpf.ring_buffer import HEADER, BatchHandler, RingBuffer, stride_of
+from tracejob_agent.output.symbol_follower import Follower, following
+from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.probes.attach import AttachedProbes, attach_types
 from tracejob_agent.probes.environment import Environment
 from tracejob_agent.probes.iterator import walk
@@ -90,7 +92,9 @@ class Session:
         controller: Controller | None = None,
         options: SessionOptions | None = None,
         btf: BtfIds | None = None,
+        symbols: UserSymbols | None = None,
     ) -> None:
+        """symbols: those that the sink names addresses of processes with; they are kept up to date."""
         self.plan = plan
         self.start_boot_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._functions = functions
@@ -98,6 +102,7 @@ class Session:
         self._controller: Controller = controller or NoController()
         self._options = options or SessionOptions()
         self._btf = btf
+        self._symbols = symbols
         self._actions = {event.id: self._action(event) for event in plan.events}
         self._exit_code: int | None = None  # set by exit()
         self._batches: dict[int, BatchHandler] = {}
@@ -106,6 +111,7 @@ class Session:
         self._last_losses = Losses()
         self._loaded: LoadedPlan
         self._sampler: CostSampler
+        self._follower: Follower
 
     # --- the sink's view --------------------------------------------------------------------------------------
 
@@ -132,7 +138,11 @@ class Session:
             self._write_constants()
             self._controller.loaded(loaded)
             watch.lap("load")
-            with AttachedProbes() as probes, open_ring(loaded) as ring:
+            with (
+                following(self._symbols, self.plan) as self._follower,
+                AttachedProbes() as probes,
+                open_ring(loaded) as ring,
+            ):
                 self._sink.started(self)
                 self._batches = self._batch_actions()
                 self._watch_signals()
@@ -160,6 +170,7 @@ class Session:
         reason = self._loop(ring, probes)
         # Nothing fires after this. What exit() left unread is dropped, as the program asked; else all of it counts.
         probes.stop()
+        self._follower.poll(_NEVER)
         if self._exit_code is None:
             self._drain(ring)
         else:
@@ -204,6 +215,7 @@ class Session:
                     return wish
             if now >= deadline:
                 return End.DURATION
+            self._follower.poll(now)
             self._sampler.sample(now)
             if now >= next_losses:
                 next_losses = now + _LOSSES_SECONDS

@@ -96,12 +96,14 @@ def _trace(
     from tracejob_agent.output.sink_base import NOTIFICATION, SinkOptions
     from tracejob_agent.output.user_symbols import UserSymbols
     from tracejob_agent.session import Session, SessionOptions
+    from tracejob_agent.target.symbol_target import Processes
 
     facts = LazyFacts()
     child = Child.start(options.command) if options.command else None
     if child is not None:
         stack.callback(child.close)
-    symbols = UserSymbols()
+    traced = options.pid or (child.pid if child else 0)
+    symbols = UserSymbols(Processes(lambda: (traced,)) if traced else None)
     if child is not None:
         symbols.assume_executable(child.pid, child.path)
     dry_run = options.has("dry_run")
@@ -120,14 +122,14 @@ def _trace(
     )
     sink = _sink(options, out, sink_options)
     controller.sink = sink
-    target = options.pid or (child.pid if child else 0)
     session = Session(
         prepared.plan,
         prepared.functions,
         sink=sink,
         controller=controller,
-        options=SessionOptions(pids=(target,) if target else (), stages=prepared.stages),
+        options=SessionOptions(pids=(traced,) if traced else (), stages=prepared.stages),
         btf=facts,
+        symbols=symbols,
     )
     controller.watch_signals()
     code = session.run().exit_code

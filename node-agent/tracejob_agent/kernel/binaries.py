@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tracejob_agent.kernel.debug_files import debug_file, embedded_symbols
 from tracejob_agent.kernel.dwarf import DwarfTypes
-from tracejob_agent.kernel.elf import Elf, ElfError, Symbol, debug_file
+from tracejob_agent.kernel.elf import Elf, ElfError, Symbol
 from tracejob_agent.kernel.libraries import executable_paths, library_paths, mapped_files
+from tracejob_agent.kernel.root_paths import resolve_inside
 from tracejob_agent.kernel.usdt import UsdtProbe, usdt_probes
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher
 
@@ -33,8 +35,9 @@ class Binary:
     @cached_property
     def debug_elf(self) -> Elf | None:
         """The separate file with the symbols that were stripped."""
-        found = debug_file(self.elf, self.root) if self.elf else None
-        return _readable(found) if found else None
+        if self.elf is None:
+            return None
+        return debug_file(self.elf, self.root) or embedded_symbols(self.elf)
 
     @cached_property
     def types(self) -> DwarfTypes:
@@ -141,29 +144,3 @@ class Binaries:
                 yield candidates[0]
             elif root == Path("/") and here.is_file():
                 yield str(here.absolute())
-
-
-def resolve_inside(path: str, root: Path) -> Path:
-    """The agent's path of a target's path; symbolic links are followed inside the root, never out of it."""
-    if root == Path("/"):
-        return Path(path)
-    current = root
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    for _ in range(256):
-        if not parts:
-            return current
-        part = parts.pop(0)
-        if part == "..":
-            current = current.parent if current != root else root
-            continue
-        following = current / part
-        try:
-            if following.is_symlink():
-                link = str(following.readlink())
-                current = root if link.startswith("/") else current
-                parts = [item for item in link.split("/") if item not in ("", ".")] + parts
-                continue
-        except OSError:
-            return following
-        current = following
-    return current

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import mmap
+import os
+import stat
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-_FUNCTION_TYPES = (2, 10)  # STT_FUNC, STT_GNU_IFUNC
+FUNCTION_TYPES = (2, 10)  # STT_FUNC, STT_GNU_IFUNC
 _OBJECT_TYPE = 1
-_SYMBOL = struct.Struct("<IBBHQQ")
+SYMBOL = struct.Struct("<IBBHQQ")
 _PT_LOAD = 1
 _SHT_NOBITS = 8
 
@@ -49,15 +51,10 @@ class Symbol:
 class Elf:
     """One open binary. Addresses are the file's own (link-time) addresses."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, data: bytes | None = None) -> None:
+        """data: the file's content when it isn't a file of its own, but part of `path`."""
         self.path = path
-        try:
-            with path.open("rb") as file:
-                self.data = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE)
-        except ValueError as error:  # an empty file can't be mapped
-            raise ElfError(f"{path} is not an ELF file") from error
-        except OSError as error:
-            raise ElfError(f"{path}: {error.strerror}") from error
+        self.data: mmap.mmap | bytes = _mapped(path) if data is None else data
         if self.data[:4] != b"\x7fELF":
             raise ElfError(f"{path} is not an ELF file")
         if self.data[4:6] != b"\x02\x01" or len(self.data) < 64:
@@ -79,7 +76,7 @@ class Elf:
         return tuple(
             # Nothing lies behind the file's end, whatever the table says.
             Section(
-                name=self._text(strings + item[0]),
+                name=self.text_at(strings + item[0]),
                 type=item[1],
                 address=item[3],
                 offset=min(item[4], end),
@@ -124,7 +121,7 @@ class Elf:
         """By exact name, without reading the whole table; functions before objects."""
         found: Symbol | None = None
         wanted = name.encode() + b"\0"
-        for table in self._symbol_tables():
+        for table in self.symbol_tables():
             strings = self.sections[table.link]
             symbols = self.bytes_of(table)
             end = strings.offset + strings.size
@@ -134,8 +131,8 @@ class Elf:
                 pattern = struct.pack("<I", position - strings.offset)
                 at = symbols.find(pattern)
                 while at >= 0:
-                    if at % _SYMBOL.size == 0 and at + _SYMBOL.size <= len(symbols):
-                        symbol = self._symbol(_SYMBOL.unpack_from(symbols, at), name=name)
+                    if at % SYMBOL.size == 0 and at + SYMBOL.size <= len(symbols):
+                        symbol = self._symbol(SYMBOL.unpack_from(symbols, at), name=name)
                         if symbol and symbol.is_function:
                             return symbol
                         found = found or symbol
@@ -146,14 +143,14 @@ class Elf:
     def symbols(self, *, functions_only: bool = True) -> Iterator[Symbol]:
         """All defined symbols, each name and address once."""
         seen: set[tuple[int, str]] = set()
-        for table in self._symbol_tables():
+        for table in self.symbol_tables():
             strings = self.sections[table.link].offset
             raw = self.bytes_of(table)
-            for entry in _SYMBOL.iter_unpack(raw[: len(raw) // _SYMBOL.size * _SYMBOL.size]):
+            for entry in SYMBOL.iter_unpack(raw[: len(raw) // SYMBOL.size * SYMBOL.size]):
                 kind = entry[1] & 15
-                if kind not in _FUNCTION_TYPES and (functions_only or kind != _OBJECT_TYPE):
+                if kind not in FUNCTION_TYPES and (functions_only or kind != _OBJECT_TYPE):
                     continue
-                symbol = self._symbol(entry, name=self._text(strings + entry[0]))
+                symbol = self._symbol(entry, name=self.text_at(strings + entry[0]))
                 if symbol and symbol.name and (symbol.address, symbol.name) not in seen:
                     seen.add((symbol.address, symbol.name))
                     yield symbol
@@ -171,6 +168,13 @@ class Elf:
         """The file name that .gnu_debuglink gives; ""."""
         section = self.section(".gnu_debuglink")
         return self.bytes_of(section).split(b"\0")[0].decode("utf-8", "replace") if section else ""
+
+    @cached_property
+    def debug_link_checksum(self) -> int | None:
+        """CRC-32 of the file that .gnu_debuglink names."""
+        section = self.section(".gnu_debuglink")
+        raw = self.bytes_of(section) if section else b""
+        return int.from_bytes(raw[-4:], "little") if len(raw) >= 8 else None
 
     def notes(self, section_name: str) -> Iterator[tuple[bytes, int, bytes]]:
         """(owner, type, description) of each note in a section."""
@@ -190,7 +194,7 @@ class Elf:
         values = struct.unpack_from(layout, self.data, offset)
         return tuple(values[index] for index in fields)
 
-    def _symbol_tables(self) -> list[Section]:
+    def symbol_tables(self) -> list[Section]:
         return [
             item
             for item in self.sections
@@ -200,25 +204,29 @@ class Elf:
     def _symbol(self, entry: tuple[int, ...], *, name: str) -> Symbol | None:
         _, info, _, section, address, size = entry
         kind = info & 15
-        if section == 0 or address == 0 or kind not in (*_FUNCTION_TYPES, _OBJECT_TYPE, 0):
+        if section == 0 or address == 0 or kind not in (*FUNCTION_TYPES, _OBJECT_TYPE, 0):
             return None
-        return Symbol(name, address, size, kind in _FUNCTION_TYPES)
+        return Symbol(name, address, size, kind in FUNCTION_TYPES)
 
-    def _text(self, offset: int) -> str:
+    def text_at(self, offset: int) -> str:
+        """Up to the zero byte; "" where there is none."""
         if not 0 <= offset < len(self.data):
             return ""
         end = self.data.find(b"\0", offset)
         return self.data[offset:end].decode("utf-8", "replace") if end >= 0 else ""
 
 
-def debug_file(elf: Elf, root: Path = Path("/")) -> Path | None:
-    """The separate file with a stripped binary's symbols, by build id or .gnu_debuglink, under `root`."""
-    candidates = []
-    debug = root / "usr/lib/debug"
-    if elf.build_id:
-        candidates.append(debug / ".build-id" / elf.build_id[:2] / f"{elf.build_id[2:]}.debug")
-    if elf.debug_link and "/" not in elf.debug_link:
-        folder = elf.path.parent
-        inside = folder.relative_to(root) if folder.is_relative_to(root) else Path(str(folder).lstrip("/"))
-        candidates += [folder / elf.debug_link, folder / ".debug" / elf.debug_link, debug / inside / elf.debug_link]
-    return next((item for item in candidates if item.is_file() and item != elf.path), None)
+def _mapped(path: Path) -> mmap.mmap:
+    try:
+        # A container's file may be a pipe, whose opening would wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ElfError(f"{path} is not a file")
+            return mmap.mmap(descriptor, 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE)
+        finally:
+            os.close(descriptor)
+    except ValueError as error:  # an empty file can't be mapped
+        raise ElfError(f"{path} is not an ELF file") from error
+    except OSError as error:
+        raise ElfError(f"{path}: {error.strerror}") from error

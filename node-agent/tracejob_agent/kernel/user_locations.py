@@ -15,7 +15,7 @@ from tracelang.facts import Location
 def uprobe_locations(
     binaries: Binaries, provider: str, parts: tuple[str, ...], *, unsafe: bool = False
 ) -> Iterator[Location]:
-    """parts: (binary, function or address, either with "+offset"; or a C++ function by its readable name).
+    """parts: (binary, function or address, either with "+offset"; or a function of C++ or Rust by its readable name).
 
     unsafe: also where a probe might stand inside of an instruction.
     """
@@ -30,7 +30,7 @@ def uprobe_locations(
             if unsafe or not _danger(binary, symbol, inside):
                 # Found by its readable name: shown by its own, in the language that it was asked in.
                 own = symbol.name == function or _number(function) is not None
-                text = parts[-1] if own else f"cpp:{symbol.name}"
+                text = parts[-1] if own else _by_own_name(symbol)
                 yield from _location(binary, provider, symbol=symbol, offset=inside, text=text)
 
 
@@ -93,7 +93,7 @@ def _places(binary: Binary, function: str, offset: int) -> Iterator[tuple[Symbol
     if symbol is not None:
         yield symbol, offset
         return
-    # Not a symbol: a C++ function by its readable name, with or without its parameters.
+    # Not a symbol: a function of C++ or Rust by its readable name, with or without its parameters.
     for candidate in binary.functions():
         readable = demangle(candidate.name)
         if readable != candidate.name and function in (readable, readable.partition("(")[0]):
@@ -120,8 +120,13 @@ def _matching(binary: Binary, provider: str, pattern: str, *, unsafe: bool) -> I
         readable = demangle(symbol.name)
         if matches(symbol.name) or (readable != symbol.name and matches(readable)):
             seen.add(symbol.name)
-            text = symbol.name if matches(symbol.name) else f"cpp:{symbol.name}"
+            text = symbol.name if matches(symbol.name) else _by_own_name(symbol)
             yield from _location(binary, provider, symbol=symbol, offset=0, text=text)
+
+
+def _by_own_name(symbol: Symbol) -> str:
+    """Of a function that was found by its readable name."""
+    return f"cpp:{symbol.name}" if symbol.name.startswith("_Z") else symbol.name
 
 
 def _location(binary: Binary, provider: str, *, symbol: Symbol, offset: int, text: str) -> Iterator[Location]:

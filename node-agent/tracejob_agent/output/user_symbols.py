@@ -1,20 +1,32 @@
-"""Addresses of processes as function names: /proc/PID/maps, the binaries' symbols, and a runtime's perf-PID.map.
+"""Addresses of processes as function names: what they map, the binaries' symbols, and a runtime's perf-PID.map.
 
-A process that has ended can't be asked any more, so what was read of it once is kept for the session.
+A process that has ended can't be asked any more, so what it mapped is kept: `follow` takes it from the kernel's
+records, `remember` and `resolve` from /proc/PID/maps.
 """
 
 from __future__ import annotations
 
-import contextlib
-from bisect import bisect_right
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from tracejob_agent.kernel.demangle import demangle
-from tracejob_agent.kernel.elf import Elf, ElfError, debug_file
+from tracejob_agent.kernel.elf import Elf, ElfError
+from tracejob_agent.kernel.process_events import Executed, Forked, Mapped, ProcessEvent
+from tracejob_agent.kernel.root_paths import resolve_inside
+from tracejob_agent.output.jit_symbols import JitSymbols
+from tracejob_agent.output.process_maps import NO_MAPPINGS, Mapping, Mappings, read_maps
+from tracejob_agent.output.symbol_index import SymbolIndex
 
 _ET_DYN = 3
 _FIXED_BASE = 0x555555554000  # where x86-64 puts position-independent programs that aren't randomized
+_MOST_PROCESSES = 1 << 12
+_MOST_FILES = 1 << 9
+_HERE = Path("/")
+_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,77 +38,86 @@ class UserSymbol:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
-    start: int
-    end: int
-    offset: int
-    path: str
+class SymbolTarget(Protocol):
+    """What is traced, as far as symbols ask."""
+
+    def covers(self, pid: int) -> bool | None:
+        """Whether the process belongs to the target; None when it is gone and nobody can tell."""
+
+    def roots(self) -> Iterable[Path]:
+        """The file systems of the target's processes as they are now."""
 
 
-class SymbolTable:
-    """Functions of one binary, by address."""
+class WholeMachine:
+    """Everybody is the target."""
 
-    def __init__(self, path: Path, root: Path) -> None:
-        self.elf: Elf | None = None
-        found: dict[int, tuple[int, str]] = {}
-        try:
-            self.elf = Elf(path)
-            separate = debug_file(self.elf, root)
-            for elf in (self.elf, Elf(separate) if separate else None):
-                for symbol in elf.symbols() if elf else ():
-                    found.setdefault(symbol.address, (symbol.size, symbol.name))
-        except ElfError:
-            pass
-        self._addresses = sorted(found)
-        self._found = found
+    def covers(self, pid: int) -> bool | None:
+        return True
 
-    def resolve(self, file_offset: int) -> tuple[str, int] | None:
-        address = self.elf.address_of_offset(file_offset) if self.elf else None
-        if address is None:
-            return None
-        index = bisect_right(self._addresses, address) - 1
-        if index < 0:
-            return None
-        start = self._addresses[index]
-        size, name = self._found[start]
-        return (name, address - start) if not size or address < start + size else None
+    def roots(self) -> Iterable[Path]:
+        return ()
 
 
 class UserSymbols:
-    """cpp_demangle: whether names of C++ are made readable."""
+    """cpp_demangle: whether names of compilers are made readable. target: whose records are worth a look."""
 
-    def __init__(self) -> None:
+    def __init__(self, target: SymbolTarget | None = None) -> None:
         self.cpp_demangle = True
-        self._shares_our_files: set[int] = set()
-        self._maps: dict[int, tuple[Mapping, ...]] = {}
-        self._tables: dict[tuple[int, int], SymbolTable] = {}
-        self._table_of: dict[tuple[int, str], SymbolTable] = {}
-        self._jit: dict[int, tuple[list[int], list[tuple[int, str]]]] = {}
+        self._target = target or WholeMachine()
+        self._maps: OrderedDict[int, Mappings] = OrderedDict()  # the longest unused first
+        self._covers: dict[int, bool | None] = {}
+        self._files: dict[tuple[tuple[int, int], int, str], SymbolIndex] = {}
+        self._missing: dict[tuple[tuple[int, int], int, str], float] = {}  # when to look again
+        self._roots: tuple[float, tuple[Path, ...]] = (float("-inf"), ())
+        self._jit = JitSymbols()
 
     def resolve(self, pid: int, address: int) -> UserSymbol | None:
         """The function at `address` in the process; None when no file is mapped there."""
         mapping = self._mapping(pid, address)
         if mapping is None:
             return None
-        if not mapping.path.startswith("/"):
-            found = self._from_runtime(pid, address)
+        if not mapping.is_file:
+            found = self._jit.resolve(pid, address)
             return UserSymbol(found[0], found[1], mapping.path or "[unknown]") if found else None
-        resolved = self._table(pid, mapping.path).resolve(address - mapping.start + mapping.offset)
+        index = self._file(pid, mapping)
+        resolved = index.resolve(address - mapping.start + mapping.offset) if index else None
         if resolved is None:
             return UserSymbol("", 0, mapping.path)
         name = demangle(resolved[0]) if self.cpp_demangle else resolved[0]
         return UserSymbol(name, resolved[1], mapping.path)
 
+    # --- what processes map -------------------------------------------------------------------------------------
+
     def remember(self, pid: int) -> None:
-        """Read the maps of a living process. It may still be loading: what was known of other places stays."""
-        new = _read_maps(pid)
-        known = self._maps.get(pid, ())
-        old = (item for item in known if not any(item.start < one.end and one.start < item.end for one in new))
-        self._maps[pid] = tuple(sorted((*new, *old), key=lambda item: item.start))
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/ns/mnt").stat().st_ino == Path("/proc/self/ns/mnt").stat().st_ino:
-                self._shares_our_files.add(pid)
+        """Reads the maps of a living process. It may still be loading: what was known of other places stays."""
+        self._keep(pid, self._maps.get(pid, NO_MAPPINGS).over(read_maps(pid)))
+
+    def follow(self, events: Iterable[ProcessEvent]) -> None:
+        """Takes what the kernel tells, in order. The target's binaries are opened at once: they may soon be gone."""
+        for event in events:
+            match event:
+                case Executed(pid=pid):
+                    self._covers.pop(pid, None)
+                    self._maps.pop(pid, None)
+                case Forked(pid=pid, parent=parent):
+                    self._covers.pop(pid, None)
+                    self._maps.pop(pid, None)
+                    if parent in self._covers:
+                        self._covers[pid] = self._covers[parent]
+                    if parent in self._maps:
+                        self._keep(pid, self._maps[parent])
+                case Mapped(pid=pid):
+                    self._note(pid, event)
+
+    def _note(self, pid: int, event: Mapped) -> None:
+        if pid not in self._covers:
+            self._covers[pid] = self._target.covers(pid)
+        if self._covers[pid] is False:
+            return
+        mapping = Mapping(event.start, event.end, event.offset, event.path, event.inode, event.device)
+        self._keep(pid, self._maps.get(pid, NO_MAPPINGS).over((mapping,)))
+        if mapping.is_file:
+            self._file(pid, mapping)
 
     def assume_executable(self, pid: int, path: str) -> None:
         """A process that will run `path` without address randomization, and may end before it could be asked."""
@@ -104,99 +125,72 @@ class UserSymbols:
             elf = Elf(Path(path))
         except ElfError:
             return
-        self._shares_our_files.add(pid)
         base = _FIXED_BASE if int.from_bytes(elf.data[16:18], "little") == _ET_DYN else 0
-        self._maps[pid] = tuple(
-            sorted(
-                (
-                    Mapping(base + item.address, base + item.address + item.memory_size, item.offset, path)
-                    for item in elf.segments
-                ),
-                key=lambda item: item.start,
-            )
+        found = (
+            Mapping(base + item.address, base + item.address + item.memory_size, item.offset, path)
+            for item in elf.segments
         )
+        self._keep(pid, NO_MAPPINGS.over(found))
 
     def _mapping(self, pid: int, address: int) -> Mapping | None:
-        found = _covering(self._maps.get(pid, ()), address)
+        found = self._maps.get(pid, NO_MAPPINGS).at(address)
         if found is None:
             self.remember(pid)
-            found = _covering(self._maps[pid], address)
+            found = self._maps[pid].at(address)
         return found
 
-    def _table(self, pid: int, path: str) -> SymbolTable:
-        if (pid, path) not in self._table_of:
-            root = Path(f"/proc/{pid}/root")
-            found = self._open_table(root / path.lstrip("/"), root)
-            if found.elf is None and pid in self._shares_our_files:  # it has ended, perhaps just now
-                found = self._open_table(Path(path), Path("/"))
-            self._table_of[pid, path] = found
-        return self._table_of[pid, path]
+    def _keep(self, pid: int, mappings: Mappings) -> None:
+        self._maps[pid] = mappings
+        self._maps.move_to_end(pid)
+        while len(self._maps) > _MOST_PROCESSES:
+            self._maps.popitem(last=False)
+        if len(self._covers) > 4 * _MOST_PROCESSES:
+            self._covers.clear()
 
-    def _open_table(self, opened: Path, root: Path) -> SymbolTable:
-        """One table for each file, whatever it is called by whom."""
-        try:
-            status = opened.stat()
-        except OSError:
-            return SymbolTable(opened, root)
-        key = status.st_dev, status.st_ino
-        if key not in self._tables or self._tables[key].elf is None:
-            self._tables[key] = SymbolTable(opened, root)
-        return self._tables[key]
+    # --- files --------------------------------------------------------------------------------------------------
 
-    def _from_runtime(self, pid: int, address: int) -> tuple[str, int] | None:
-        """Code that a runtime made and told of in /tmp/perf-PID.map."""
-        if pid not in self._jit:
-            self._jit[pid] = _read_perf_map(pid)
-        starts, entries = self._jit[pid]
-        index = bisect_right(starts, address) - 1
-        if index < 0 or address >= starts[index] + entries[index][0]:
+    def _file(self, pid: int, mapping: Mapping) -> SymbolIndex | None:
+        """One index for each file, whoever maps it; None when it can't be opened (now)."""
+        key = mapping.device, mapping.inode, mapping.path
+        found = self._files.get(key)
+        if found is not None or time.monotonic() < self._missing.get(key, 0.0):
+            return found
+        found = self._open(pid, mapping)
+        if found is None:
+            self._missing[key] = time.monotonic() + _AGAIN_SECONDS
             return None
-        return entries[index][1], address - starts[index]
+        self._files[key] = found
+        if len(self._files) > _MOST_FILES:
+            del self._files[next(iter(self._files))]
+        return found
 
+    def _open(self, pid: int, mapping: Mapping) -> SymbolIndex | None:
+        for path, root in self._places(pid, mapping):
+            try:
+                if mapping.inode and path.stat().st_ino != mapping.inode:
+                    continue  # another file of this name
+            except OSError:
+                continue
+            index = SymbolIndex(path, root)
+            if index.elf is not None:
+                return index
+        return None
 
-def _covering(mappings: tuple[Mapping, ...], address: int) -> Mapping | None:
-    index = bisect_right(mappings, address, key=lambda item: item.start) - 1
-    return mappings[index] if index >= 0 and address < mappings[index].end else None
+    def _places(self, pid: int, mapping: Mapping) -> Iterator[tuple[Path, Path]]:
+        """Where the file may be, and the root that has its debug file. The last ones are for when the process ended."""
+        path = mapping.path.removesuffix(" (deleted)")
+        root = Path(f"/proc/{pid}/root")
+        yield resolve_inside(path, root), root
+        # The very file, also when its name is gone or means another one by now.
+        yield Path(f"/proc/{pid}/map_files/{mapping.start:x}-{mapping.end:x}"), root
+        yield Path(path), _HERE
+        for other in self._target_roots():
+            yield resolve_inside(path, other), other
 
-
-def _read_maps(pid: int) -> tuple[Mapping, ...]:
-    try:
-        text = Path(f"/proc/{pid}/maps").read_text(errors="surrogateescape")
-    except OSError:
-        return ()
-    mappings = []
-    for line in text.splitlines():
-        fields = line.split(maxsplit=5)
-        if "x" not in fields[1]:
-            continue
-        start, _, end = fields[0].partition("-")
-        path = fields[5] if len(fields) == 6 else ""
-        mappings.append(Mapping(int(start, 16), int(end, 16), int(fields[2], 16), path))
-    return tuple(mappings)
-
-
-def _read_perf_map(pid: int) -> tuple[list[int], list[tuple[int, str]]]:
-    entries = []
-    for path in (Path(f"/proc/{pid}/root/tmp/perf-{_inner_pid(pid)}.map"), Path(f"/tmp/perf-{pid}.map")):
-        try:
-            lines = path.read_text(errors="surrogateescape").splitlines()
-        except OSError:
-            continue
-        for line in lines:
-            fields = line.split(maxsplit=2)
-            if len(fields) == 3:
-                entries.append((int(fields[0], 16), int(fields[1], 16), fields[2]))
-        break
-    entries.sort()
-    return [start for start, _, _ in entries], [(size, name) for _, size, name in entries]
-
-
-def _inner_pid(pid: int) -> int:
-    """What the process calls itself."""
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("NSpid:"):
-                return int(line.split()[-1])
-    except OSError:
-        pass
-    return pid
+    def _target_roots(self) -> tuple[Path, ...]:
+        """Looked up twice a second at most."""
+        asked, roots = self._roots
+        if time.monotonic() - asked >= _AGAIN_SECONDS:
+            roots = tuple(self._target.roots())
+            self._roots = time.monotonic(), roots
+        return roots
