@@ -79,6 +79,7 @@ class Cost(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     probes: tuple[ProbeCost, ...] = ()
     cpu_seconds: float = 0.0  # of the agent, user and system
     cpu_percent: float = 0.0  # of one CPU, over the run
+    probe_cpu_seconds: float = 0.0  # of the probes in the processes that they trace, by samples
     memory_bytes: int = 0  # resident, at its highest
     kernel_bytes: int = 0  # of maps
 

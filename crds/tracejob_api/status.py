@@ -123,6 +123,7 @@ class NodeCost(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     hits: int = 0
     probes: tuple[ProbeCost, ...] = ()
     cpu_seconds: float = 0.0
+    probe_cpu_seconds: float = 0.0
     max_cpu_percent: float = 0.0
     max_memory_bytes: int = 0
     kernel_bytes: int = 0

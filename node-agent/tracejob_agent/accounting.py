@@ -11,17 +11,18 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from tracejob_agent.bpf.loader import LoadedPlan, LoadedProgram
-from tracejob_agent.bpf.maps import BpfMap, possible_cpus
+from tracejob_agent.bpf.maps import BpfMap
+from tracejob_agent.bpf.pricing import kernel_bytes
 from tracejob_agent.bpf.syscalls import Buffer, Command, bpf
+from tracejob_agent.budget import Spent
 from tracejob_agent.sink import Cost, Losses, Lost, ProgramCost
-from tracelang.plan import BpfMapKind, Counter, MapRole, MapSpec
+from tracelang.plan import Counter, MapRole
 
 _INFO_SIZE = 224  # struct bpf_prog_info up to recursion_misses
 _RUN_TIME, _RUN_COUNT, _MISSES = 192, 200, 208
 _STATS_RUN_TIME = 0
 _SAMPLE_SECONDS = 0.05
-_SAMPLE_EVERY = 5.0
-_HASH_ENTRY_OVERHEAD = 64
+SAMPLE_EVERY = 5.0
 _NUMBERS = struct.Struct(f"<{len(Counter)}Q")
 _LOST = tuple(item.name for item in fields(Lost))
 
@@ -44,34 +45,57 @@ def run_statistics(program: LoadedProgram) -> RunStatistics:
 
 @dataclass(slots=True)
 class CostSampler:
-    """Measures nanoseconds per run in short windows: the kernel's run-time statistics slow every program down.
+    """Measures what programs take in short windows: the kernel's run-time statistics slow every program down.
 
-    Call sample() often; a window is open for 50 ms of every 5 s.
+    Call sample() often; a window is open for 50 ms of every `every` seconds, the first at once.
     """
 
     loaded: LoadedPlan
+    every: float = SAMPLE_EVERY
     _switch: int = -1
-    _closes: float = 0.0
+    _opened: float = 0.0
+    _nanoseconds: int = 0  # of all programs, when the window was opened
+    _share: float = 0.0  # of one CPU, in the last window
+    _share_since: float = field(default_factory=time.monotonic)
+    _seconds: float = 0.0  # of programs, up to then
     _next: float = field(default_factory=time.monotonic)
     _started: float = field(default_factory=time.monotonic)
     _cpu_before: float = field(default_factory=time.process_time)
 
     def sample(self, now: float) -> None:
         if self._switch >= 0:
-            if now >= self._closes:
-                self.stop()
+            if now >= self._opened + _SAMPLE_SECONDS:
+                self._close_window(now)
         elif now >= self._next:
-            self._next = now + _SAMPLE_EVERY
-            self._closes = now + _SAMPLE_SECONDS
+            self._next = now + self.every
             try:
                 self._switch = bpf(Command.ENABLE_STATS, struct.pack("<I", _STATS_RUN_TIME))
             except OSError:
                 self._next = float("inf")  # before 5.8, or not allowed: no figures then
+                return
+            self._nanoseconds, self._opened = self._run_time(), now
+
+    def _close_window(self, now: float) -> None:
+        share = (self._run_time() - self._nanoseconds) / 1e9 / (now - self._opened)
+        # What the window showed stands for the time since the last one.
+        self._seconds += share * (now - self._share_since)
+        self._share, self._share_since = share, now
+        self.stop()
+
+    def _run_time(self) -> int:
+        return sum(run_statistics(program).nanoseconds for program in self.loaded.programs)
 
     def stop(self) -> None:
         if self._switch >= 0:
             os.close(self._switch)
             self._switch = -1
+
+    def spent(self) -> Spent:
+        """CPU seconds so far: of this process, and of the programs in the processes that they trace."""
+        now = time.monotonic()
+        return Spent(
+            agent=time.process_time(), programs=self._seconds + self._share * max(0.0, now - self._share_since)
+        )
 
     def losses(self) -> Losses:
         return total_losses(
@@ -81,7 +105,7 @@ class CostSampler:
             ]
         )
 
-    def cost(self) -> Cost:
+    def _programs(self) -> tuple[ProgramCost, ...]:
         programs = []
         counts_hits = self.loaded.by_role(MapRole.COUNTERS) is not None
         for program, counted in zip(self.loaded.programs, read_counters(self.loaded), strict=True):
@@ -89,12 +113,16 @@ class CostSampler:
             hits = counted[Counter.HITS] if counts_hits else statistics.runs
             average = statistics.nanoseconds // statistics.runs if statistics.runs else 0
             programs.append(ProgramCost(program.spec.probe_text or program.spec.name, hits, average))
+        return tuple(programs)
+
+    def cost(self) -> Cost:
         cpu_seconds = time.process_time() - self._cpu_before
         elapsed = max(time.monotonic() - self._started, 1e-3)
         return Cost(
-            programs=tuple(programs),
+            programs=self._programs(),
             cpu_seconds=time.process_time() + _cpu_of_children(),
             cpu_percent=100 * cpu_seconds / elapsed,
+            probe_cpu_seconds=self.spent().programs,
             memory_bytes=peak_memory(),
             kernel_bytes=sum(kernel_bytes(found.spec) for found in self.loaded.maps.values()),
         )
@@ -133,23 +161,6 @@ def _lost(counted: Sequence[int], missed: int) -> Lost:
         stacks=counted[Counter.STACK_LOST],
         missed=missed,
     )
-
-
-def kernel_bytes(spec: MapSpec) -> int:
-    """What a map may take of the kernel's memory when it is full; an estimate from its shape."""
-    key, value = (spec.key_size + 7) // 8 * 8, (spec.value_size + 7) // 8 * 8
-    match spec.kind:
-        case BpfMapKind.RINGBUF:
-            return spec.max_entries
-        case BpfMapKind.ARRAY | BpfMapKind.CGROUP_ARRAY:
-            return value * spec.max_entries
-        case BpfMapKind.PERCPU_ARRAY:
-            return value * spec.max_entries * possible_cpus()
-        case BpfMapKind.PERCPU_HASH | BpfMapKind.LRU_PERCPU_HASH:
-            return (key + value * possible_cpus() + _HASH_ENTRY_OVERHEAD) * spec.max_entries
-        case BpfMapKind.HASH | BpfMapKind.LRU_HASH | BpfMapKind.STACK_TRACE:
-            return (key + value + _HASH_ENTRY_OVERHEAD) * spec.max_entries
-    raise TypeError(spec.kind)
 
 
 def _cpu_of_children() -> float:

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tracejob_agent.accounting import kernel_bytes
 from tracejob_agent.agent_controller import AgentController
 from tracejob_agent.errors import (
     AttachError,
     CompileFault,
     EngineError,
+    LimitError,
     TargetError,
     UnsupportedError,
     VerifierError,
@@ -43,7 +43,7 @@ from tracejob_api.labels import AgentExit
 from tracejob_api.request import AgentRequest, RequestError
 from tracelang.diagnostics import Diagnostics, ProgramError
 from tracelang.facts import Facts
-from tracelang.plan import CompileOptions, Plan, ScopeOptions
+from tracelang.plan import CompileOptions, ScopeOptions
 from tracelang.source import Source
 
 TERMINATION_LOG = Path("/dev/termination-log")
@@ -57,10 +57,6 @@ _FAILURES: tuple[tuple[type[EngineError], records.Failure, AgentExit], ...] = (
     (TargetError, records.Failure.NODE_UNSUPPORTED, AgentExit.FAULT),
     (UnsupportedError, records.Failure.NODE_UNSUPPORTED, AgentExit.FAULT),
 )
-
-
-class LimitError(EngineError):
-    """The program would take more than limits allow."""
 
 
 class TargetsGoneError(EngineError):
@@ -120,7 +116,6 @@ class Agent:
         )
         if prepared.diagnostics.items:
             self._diagnose(prepared.diagnostics, prepared.sources)
-        _check_memory(prepared.plan, request.limits.kernel_memory)
         facts = LazyFacts()
         symbols = UserSymbols(controller.symbol_target())
         self._sink = self._make_sink(request, controller, facts=facts, names=names, symbols=symbols)
@@ -129,7 +124,12 @@ class Agent:
             prepared.functions,
             sink=self._sink,
             controller=controller,
-            options=SessionOptions(duration=request.duration, interval=request.interval, stages=self._stages(prepared)),
+            options=SessionOptions(
+                duration=request.duration,
+                interval=request.interval,
+                cpu_percent=request.limits.cpu_percent,
+                stages=self._stages(prepared),
+            ),
             btf=facts,
             symbols=symbols,
         )
@@ -292,6 +292,7 @@ def _compile_options(request: AgentRequest, *, level: int, hierarchy: str) -> Co
         unsafe=request.unsafe,
         max_map_keys=request.limits.map_entries or CompileOptions().max_map_keys,
         events_per_second=request.limits.events_per_second,
+        kernel_memory=request.limits.kernel_memory,
     )
 
 
@@ -303,12 +304,3 @@ def _scope(request: AgentRequest, hierarchy: str) -> ScopeOptions:
         return ScopeOptions("pids", hierarchy=hierarchy)
     count = sum(1 if pod.all_containers else len(pod.containers) for pod in request.targets)
     return ScopeOptions("cgroups", slots_for(count), hierarchy=hierarchy)
-
-
-def _check_memory(plan: Plan, limit: int) -> None:
-    """Maps are priced before they are made."""
-    if not limit:
-        return
-    wanted = sum(kernel_bytes(spec) for spec in plan.maps)
-    if wanted > limit:
-        raise LimitError(f"the program's maps may take {wanted} bytes of kernel memory; limits.kernelMemory is {limit}")

@@ -24,7 +24,6 @@ from tracelang.plan import MapRole
 
 _LOOK_SECONDS = 0.5
 _GONE_SECONDS = 3.0  # a pod may be replaced: the operator then sends a new target
-_BUDGET_SECONDS = 1.0
 
 
 class AgentController:
@@ -53,7 +52,6 @@ class AgentController:
         self._shows_names = False
         self._next_look = 0.0
         self._gone_since = 0.0
-        self._budget_from = (0.0, 0.0)
 
     def watch_signals(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -98,7 +96,7 @@ class AgentController:
         self._apply()
 
     def attached(self) -> None:
-        self._budget_from = (time.monotonic(), time.process_time())
+        pass
 
     def poll(self) -> End | None:
         now = time.monotonic()
@@ -116,7 +114,7 @@ class AgentController:
             self._follow()
             if self._are_gone(now):
                 return End.TARGETS_GONE
-        return self._over_budget(now)
+        return None
 
     # --- inside -----------------------------------------------------------------------------------------------
 
@@ -149,15 +147,6 @@ class AgentController:
             return False
         self._gone_since = self._gone_since or now
         return now - self._gone_since >= _GONE_SECONDS
-
-    def _over_budget(self, now: float) -> End | None:
-        limit = self.request.limits.cpu_percent
-        since, used = self._budget_from
-        if not limit or now - since < _BUDGET_SECONDS:
-            return None
-        spent = time.process_time()
-        self._budget_from = (now, spent)
-        return End.OVER_BUDGET if (spent - used) / (now - since) * 100 > limit else None
 
     def _note_signal(self, number: int, frame: FrameType | None) -> None:
         self._signalled = True

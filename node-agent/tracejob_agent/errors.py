@@ -53,5 +53,9 @@ class UnsupportedError(EngineError):
     """This kernel or this machine lacks what is needed."""
 
 
+class LimitError(EngineError):
+    """The program would take more than limits allow."""
+
+
 class TargetError(EngineError):
     """The target is gone, or can't be told apart from the rest of the node."""

@@ -112,11 +112,13 @@ def prepare_here(text: str, *, name: str, facts: Facts, options: CompileOptions)
 
 def _prepare_with(child: CompilerChild, text: str, *, name: str, front_end: FrontEnd) -> Prepared:
     from tracejob_agent.bpf.code_cache import cached_code, code_key, keep_code
+    from tracejob_agent.bpf.pricing import check_price
     from tracelang.compiler import compile_program
 
     start = time.monotonic_ns()
     facts, options = front_end()
     result = compile_program(text, name=name, facts=facts, options=options)
+    check_price(result.plan.maps, options.kernel_memory)
     parsed = time.monotonic_ns()
     names = dict.fromkeys(name for program in result.plan.programs for name in (program.function, *program.callbacks))
     key = code_key(result.plan.c_source)

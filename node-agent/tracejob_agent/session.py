@@ -18,10 +18,11 @@ from functools import partial
 from types import FrameType
 from typing import Protocol
 
-from tracejob_agent.accounting import CostSampler
+from tracejob_agent.accounting import SAMPLE_EVERY, CostSampler
 from tracejob_agent.bpf.loader import BtfIds, LoadedPlan, LoadedProgram, load, test_run
 from tracejob_agent.bpf.maps import BpfMap
 from tracejob_agent.bpf.ring_buffer import HEADER, BatchHandler, RingBuffer, stride_of
+from tracejob_agent.budget import WINDOW, CpuBudget
 from tracejob_agent.output.symbol_follower import Follower, following
 from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.probes.attach import AttachedProbes, attach_types
@@ -69,13 +70,15 @@ class NoController:
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """Seconds; 0: no limit, no snapshots. pids: attach to these processes only, where a provider can.
+    """Seconds; 0: no limit, no snapshots. cpu_percent: see `budget`; 0: no limit.
 
-    stages: nanoseconds that came before (parse, compile), for the report.
+    pids: attach to these processes only, where a provider can. stages: nanoseconds that came before (parse, compile),
+    for the report.
     """
 
     duration: float = 0.0
     interval: float = 0.0
+    cpu_percent: float = 0.0
     pids: tuple[int, ...] = ()
     stages: Mapping[str, int] = field(default_factory=dict)
 
@@ -109,6 +112,7 @@ class Session:
         self._is_draining = False
         self._signals: list[str] = []
         self._last_losses = Losses()
+        self._message = ""
         self._loaded: LoadedPlan
         self._sampler: CostSampler
         self._follower: Follower
@@ -146,7 +150,9 @@ class Session:
                 self._sink.started(self)
                 self._batches = self._batch_actions()
                 self._watch_signals()
-                self._sampler = CostSampler(loaded)
+                # A budget is watched more closely than the report in the end asks for.
+                every = WINDOW / 2 if self._options.cpu_percent else SAMPLE_EVERY
+                self._sampler = CostSampler(loaded, every)
                 try:
                     return self._trace(environment, probes=probes, ring=ring, watch=watch)
                 finally:
@@ -184,6 +190,7 @@ class Session:
             maps=self._all_maps(),
             losses=self._sampler.losses(),
             cost=self._sampler.cost(),
+            message=self._message,
         )
         self._sink.finished(finish)
         return finish
@@ -196,6 +203,7 @@ class Session:
         next_losses = now + _LOSSES_SECONDS
         next_control = now
         last_event = now
+        budget = CpuBudget(options.cpu_percent, self._sampler.spent)
         if probes.iterators:
             return self._iterate(ring, probes)
         while True:
@@ -217,6 +225,9 @@ class Session:
                 return End.DURATION
             self._follower.poll(now)
             self._sampler.sample(now)
+            self._message = budget.excess(now)
+            if self._message:
+                return End.OVER_BUDGET
             if now >= next_losses:
                 next_losses = now + _LOSSES_SECONDS
                 self._report_losses()

@@ -66,19 +66,21 @@ class Cost:
     programs: tuple[ProgramCost, ...] = ()
     cpu_seconds: float = 0.0  # of the agent, user and system
     cpu_percent: float = 0.0  # of one CPU since attach
+    probe_cpu_seconds: float = 0.0  # of the programs in the processes that they trace, by samples
     memory_bytes: int = 0  # resident, at its highest
     kernel_bytes: int = 0  # of maps
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """All that is known in the end. maps: the program's own, in the order of the plan."""
+    """All that is known in the end. maps: the program's own, in the order of the plan. message: why it ended early."""
 
     reason: End
     exit_code: int
     maps: tuple[tuple[MapSpec, list[RawEntry]], ...]
     losses: Losses
     cost: Cost
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -225,6 +225,7 @@ class CompileOptions(msgspec.Struct, frozen=True):
     max_map_keys: int = 4096
     ring_bytes: int = 8 << 20
     events_per_second: int = 0  # 0: no limit
+    kernel_memory: int = 0  # bytes that the maps may take; 0: no limit
     warnings: bool = True
     runtime_warnings: bool = False  # -k: tell when a map has no such key
     count_hits: bool = True  # per-probe hit counters

@@ -44,6 +44,7 @@ def total_cost(agents: Iterable[Agent]) -> NodeCost:
         hits=sum(cost.hits for cost in costs),
         probes=tuple(probes.values())[:PROBES_SHOWN],
         cpu_seconds=round(sum(cost.cpu_seconds for cost in costs), 3),
+        probe_cpu_seconds=round(sum(cost.probe_cpu_seconds for cost in costs), 3),
         max_cpu_percent=max((cost.cpu_percent for cost in costs), default=0.0),
         max_memory_bytes=max((cost.memory_bytes for cost in costs), default=0),
         kernel_bytes=sum(cost.kernel_bytes for cost in costs),

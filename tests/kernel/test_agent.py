@@ -318,7 +318,8 @@ def test_maps_over_the_memory_limit_are_refused_before_they_are_made(tmp_path: P
     with pod() as target, agent(request(program, target.target, limits=limits), tmp_path) as running:
         result = running.result()
         assert result.failure is records.Failure.LIMIT
-        assert "limits.kernelMemory is 1048576" in result.message
+        assert "more than limits.kernelMemory (1 MiB) allows" in result.message
+        assert "@ for 1000000 keys 9" in result.message  # MiB, of some 110 in all
 
 
 def test_a_map_that_is_full_counts_what_it_could_not_hold(tmp_path: Path) -> None:
@@ -332,3 +333,22 @@ def test_a_map_that_is_full_counts_what_it_could_not_hold(tmp_path: Path) -> Non
         result = running.result()
         assert sum(map_values(result, "@").values()) + result.losses.map_full == 100  # type: ignore[arg-type]  # counts are integers
         assert result.losses.map_full > 0
+
+
+@pytest.mark.parametrize("program", ['{ printf("%d %s %s", pid, comm, probe); }', "{ @[nsecs] = count(); }"])
+def test_over_its_budget_of_cpu_the_agent_detaches_and_says_so(program: str, tmp_path: Path) -> None:
+    """Whether the agent itself takes the time or its programs do."""
+    limits = AgentLimits(cpu_percent=2, events_per_second=0)
+    worker = "import os\nwhile True: os.getpgid(0)"
+    with pod() as target, target.start(worker) as busy:
+        try:
+            made = request(f"tracepoint:syscalls:sys_enter_getpgid {program}", target.target, limits=limits)
+            with agent(made, tmp_path) as running:
+                running.attached()
+                result = running.result()
+                assert (result.reason, result.failure) == (records.EndReason.FAILED, records.Failure.LIMIT)
+                assert "more than limits.cpuPercent (2) allows" in result.message
+                assert result.cost.hits > 0
+                assert result.cost.probe_cpu_seconds > 0
+        finally:
+            busy.kill()

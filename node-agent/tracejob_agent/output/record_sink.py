@@ -143,7 +143,7 @@ class RecordSink:
             exit_code=finish.exit_code,
             attached_at=self.attached_at,
             failure=records.Failure.LIMIT if finish.reason is End.OVER_BUDGET else None,
-            message=_over_budget(finish),
+            message=finish.message,
         )
         self.writer.write(self.last_result)
         self.writer.flush(wait=10.0)
@@ -271,12 +271,6 @@ def _probe_losses(probe: str, lost: Lost, *, dropped: int) -> records.ProbeLosse
 _END_REASONS = {End.CHILD: "exit", End.ITERATED: "exit", End.OVER_BUDGET: "failed"}
 
 
-def _over_budget(finish: Finish) -> str:
-    if finish.reason is not End.OVER_BUDGET:
-        return ""
-    return f"the agent took {finish.cost.cpu_percent:.1f} % of a CPU, more than limits.cpuPercent allows"
-
-
 def _is_wide(spec: MapSpec) -> bool:
     value = spec.user.value if spec.user else None
     return isinstance(value, AggregateType) and value.kind in (
@@ -292,6 +286,7 @@ def _cost(cost: Cost) -> records.Cost:
         probes=tuple(records.ProbeCost(item.probe, item.hits, item.ns_per_hit) for item in cost.programs),
         cpu_seconds=round(cost.cpu_seconds, 4),
         cpu_percent=round(cost.cpu_percent, 2),
+        probe_cpu_seconds=round(cost.probe_cpu_seconds, 4),
         memory_bytes=cost.memory_bytes,
         kernel_bytes=cost.kernel_bytes,
     )
