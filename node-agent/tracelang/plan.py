@@ -40,6 +40,8 @@ class UserMap(msgspec.Struct, frozen=True):
 
     key_parts: how many brackets-separated keys were written (they are printed "a, b"); the key in memory is the tuple.
     value is an AggregateType for count() and friends; per_cpu: values are read as one per CPU and merged.
+    presence: offset of the u64 behind the value that is 1 once a map without a key has been set (such a map is an
+    array, whose one entry is always there); 0: the kernel knows whether an entry is there.
     """
 
     name: str
@@ -47,6 +49,7 @@ class UserMap(msgspec.Struct, frozen=True):
     value: Type
     per_cpu: bool
     merge: ScalarMerge = ScalarMerge.BY_NODE
+    presence: int = 0
 
 
 class MapSpec(msgspec.Struct, frozen=True):

@@ -148,13 +148,15 @@ class BpfMap:
             for key in list(self.keys()):
                 self.delete(key)
         else:
-            self.zero()
+            for key in list(self.keys()):
+                self.update(key, bytes(self.value_bytes))
 
     def zero(self) -> None:
-        """Sets every value to zero bytes, keeping the keys."""
-        nothing = bytes(self.value_bytes)
+        """Sets every value to zero bytes, keeping the keys, and of a map without keys whether it was set."""
+        presence = self.spec.user.presence if self.spec.user else 0
         for key in list(self.keys()):
-            self.update(key, nothing)
+            kept = [value[presence:] for value in self.lookup(key) or ()] if presence else []
+            self.update(key, b"".join(bytes(presence) + word for word in kept) or bytes(self.value_bytes))
 
     def length(self) -> int:
         return sum(1 for _ in self.keys())

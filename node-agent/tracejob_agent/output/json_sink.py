@@ -65,7 +65,7 @@ class JsonSink:
 
     def print_map(self, event: EventSpec, record: Buffer, entries: list[RawEntry]) -> None:
         top, divisor = print_arguments(event)
-        self._line(self._maps[event.map].json(entries, top=top, divisor=divisor))
+        self._line(self._maps[event.map].json(entries, top=top, divisor=divisor, unset=True))
 
     def snapshot(self, maps: tuple[tuple[MapSpec, list[RawEntry]], ...], losses: Losses) -> None:
         """Maps come when the program prints them, and in the end."""

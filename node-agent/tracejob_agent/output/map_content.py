@@ -40,25 +40,23 @@ class Entry:
 class MapReader:
     """Decodes the entries of one map; made once, used at each print."""
 
-    def __init__(self, user: UserMap, names: Names, *, hide_zero: bool = False) -> None:
-        """hide_zero: an entry of zero bytes stands for none: the map is an array, whose one entry is always there."""
+    def __init__(self, user: UserMap, names: Names) -> None:
         self.user = user
-        self._hide_zero = hide_zero
         self._read_key: Decoder | None = decoder(user.key, names.layouts) if user.key else None
         self._aggregate = user.value if isinstance(user.value, AggregateType) else None
         self._read_value = decoder(user.value, names.layouts)
         self._pool = Pool(user, names)
 
-    def entries(self, raw: RawEntries) -> list[Entry]:
-        """In printing order."""
+    def entries(self, raw: RawEntries, *, unset: bool = True) -> list[Entry]:
+        """In printing order. unset: a map without a key that wasn't set counts as one that holds zero."""
         found = []
+        presence = self.user.presence
         for key, copies in self._pool.pooled(raw) if self._pool.is_needed else raw:
-            if self._hide_zero and not any(any(bytes(copy)) for copy in copies):
-                continue
-            value = self._value(copies)
-            if value is None:
-                continue
-            found.append(Entry(self._read_key(key, 0) if self._read_key else (), value))
+            if presence:
+                if not unset and not any(any(bytes(copy[presence:])) for copy in copies):
+                    continue
+                copies = [copy[:presence] for copy in copies]
+            found.append(Entry(self._read_key(key, 0) if self._read_key else (), self._value(copies)))
         if self._read_key is not None:
             found.sort(key=lambda entry: key_rank(self.user.key, entry.key))
             if not self._is_sorted_by_key():

@@ -25,29 +25,32 @@ _JSON_KINDS = {
 
 
 class MapFormat:
-    """One map of the program; made once, used for each print of it. hide_zero: see `MapReader`."""
+    """One map of the program; made once, used for each print of it.
 
-    def __init__(self, user: UserMap, names: Names, *, hide_zero: bool = False) -> None:
+    unset: what to do with a map without a key that was never set, or cleared: print() shows zero, the end nothing.
+    """
+
+    def __init__(self, user: UserMap, names: Names) -> None:
         self._user = user
         self._names = names
-        self._reader = MapReader(user, names, hide_zero=hide_zero)
+        self._reader = MapReader(user, names)
         self._aggregate = user.value if isinstance(user.value, AggregateType) else None
         self._label = f"@{user.name}"
 
-    def text(self, raw: RawEntries, *, top: int = 0, divisor: int = 1) -> str:
+    def text(self, raw: RawEntries, *, top: int = 0, divisor: int = 1, unset: bool = False) -> str:
         """All entries, or the `top` greatest; "" when there is nothing."""
         write_key = key_writer(self._user.key, self._names)
         is_picture = self._aggregate is not None and self._aggregate.kind in _PICTURES
         lines = []
-        for entry in self._chosen(raw, top):
+        for entry in self._chosen(raw, top, unset=unset):
             label = f"{self._label}[{write_key(entry.key)}]" if self._user.key is not None else self._label
             value = self._value_text(entry.value, divisor or 1)
             lines.append(f"{label}:\n{value}\n" if is_picture else f"{label}: {value}\n")
         return "".join(lines)
 
-    def json(self, raw: RawEntries, *, top: int = 0, divisor: int = 1) -> str:
+    def json(self, raw: RawEntries, *, top: int = 0, divisor: int = 1, unset: bool = False) -> str:
         """One line, without its end; "" when there is nothing."""
-        entries = self._chosen(raw, top)
+        entries = self._chosen(raw, top, unset=unset)
         if not entries:
             return ""
         kind = _JSON_KINDS.get(self._aggregate.kind, "map") if self._aggregate else "map"
@@ -61,8 +64,9 @@ class MapFormat:
             data = f"{{{', '.join(pairs)}}}"
         return f'{{"type": "{kind}", "data": {{{json_text(self._label)}: {data}}}}}'
 
-    def _chosen(self, raw: RawEntries, top: int) -> list[Entry]:
-        entries = self._reader.entries(raw)
+    def _chosen(self, raw: RawEntries, top: int, *, unset: bool) -> list[Entry]:
+        is_picture = self._aggregate is not None and self._aggregate.kind in _PICTURES
+        entries = self._reader.entries(raw, unset=unset and not is_picture)
         return entries[-top:] if top else entries
 
     def _value_text(self, value: Any, divisor: int) -> str:

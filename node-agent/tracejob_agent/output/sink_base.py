@@ -12,8 +12,7 @@ from tracejob_agent.output.map_format import MapFormat
 from tracejob_agent.output.names import KubernetesNames, Names, raw_text
 from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.sink import SessionView
-from tracelang.plan import BpfMapKind, EventKind, EventSpec, MapSpec, Plan
-from tracelang.types import AggregateType
+from tracelang.plan import EventSpec, Plan
 
 _DEFAULT_STRING = 1024
 
@@ -76,22 +75,8 @@ def map_formats(plan: Plan, names: Names) -> dict[str, MapFormat]:
     found = {}
     for spec in plan.maps:
         if spec.user is not None:
-            found[spec.user.name] = MapFormat(spec.user, names, hide_zero=_hides_zero(spec, plan))
+            found[spec.user.name] = MapFormat(spec.user, names)
     return found
-
-
-def _hides_zero(spec: MapSpec, plan: Plan) -> bool:
-    """Whether zero in a map without keys means that nothing was put in.
-
-    Such a map is an array in the kernel: what was never written, or cleared, reads as zero. A number may have been set
-    to zero on purpose, and zero() means it.
-    """
-    if spec.user is None or spec.kind not in (BpfMapKind.ARRAY, BpfMapKind.PERCPU_ARRAY):
-        return False
-    actions = {event.kind for event in plan.events if event.map == spec.user.name}
-    if EventKind.ZERO_MAP in actions:
-        return False
-    return isinstance(spec.user.value, AggregateType) or EventKind.CLEAR_MAP in actions
 
 
 def print_arguments(event: EventSpec) -> tuple[int, int]:

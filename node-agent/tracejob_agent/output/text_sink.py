@@ -69,7 +69,7 @@ class TextSink:
 
     def print_map(self, event: EventSpec, record: Buffer, entries: list[RawEntry]) -> None:
         top, divisor = print_arguments(event)
-        self._out.write(self._maps[event.map].text(entries, top=top, divisor=divisor))
+        self._out.write(self._maps[event.map].text(entries, top=top, divisor=divisor, unset=True))
 
     def snapshot(self, maps: tuple[tuple[MapSpec, list[RawEntry]], ...], losses: Losses) -> None:
         """Text shows maps when the program prints them, and in the end."""

@@ -41,6 +41,7 @@ def update(writer: Writer, statement: ir.Aggregate) -> None:
     with writer.block(f"if ({slot})"):
         is_ours = where.is_per_cpu and not writer.is_preemptible
         _apply(writer, kind, slot=slot, number=number, repeat=repeat, is_ours=is_ours)
+        maps.mark_set(writer, where, slot)
 
 
 def _insert_if_new(writer: Writer, where: maps.Target, *, slot: str, size: int) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from tracelang import ir
 from tracelang.codegen import aggregates, expressions, places
 from tracelang.codegen.copy import copy, zero
-from tracelang.codegen.module import ARRAYS, PER_CPU
+from tracelang.codegen.module import ARRAYS, PER_CPU, presence_of
 from tracelang.codegen.values import CodegenError, Place, c_type, is_signed, literal
 from tracelang.codegen.writer import Writer
 from tracelang.plan import Counter, MapRole
@@ -35,6 +35,13 @@ class Target(msgspec.Struct, frozen=True):
     @property
     def is_per_cpu(self) -> bool:
         return self.typed.kind in PER_CPU
+
+
+def mark_set(writer: Writer, where: Target, slot: str) -> None:
+    """A map without a key is an array: what was set says so itself."""
+    presence = presence_of(where.typed)
+    if presence:
+        writer.emit(f"((u64 *){slot})[{presence // 8}] = 1;")
 
 
 def target(writer: Writer, name: str, key: ir.Expr | None) -> Target:
@@ -114,7 +121,9 @@ def set_value(writer: Writer, statement: ir.SetMap) -> None:
         if where.is_array:
             kind = c_type(value_type)
             slot = lookup(writer, where, kind=kind)
-            writer.emit(f"if ({slot}) *{slot} = {name};")
+            with writer.block(f"if ({slot})"):
+                writer.emit(f"*{slot} = {name};")
+                mark_set(writer, where, slot)
             return
         update(writer, where, f"&{name}")
         return
@@ -124,6 +133,7 @@ def set_value(writer: Writer, statement: ir.SetMap) -> None:
         slot = lookup(writer, where, kind="u8")
         with writer.block(f"if ({slot})"):
             copy(writer, source=source, destination=Place(AddressSpace.BPF, slot), size=size_of(value_type))
+            mark_set(writer, where, slot)
         return
     update(writer, where, source.address)
 
@@ -141,14 +151,17 @@ def count_up(writer: Writer, what: Counter) -> None:
 
 
 def delete(writer: Writer, expr: ir.DeleteKey) -> str:
-    """Whether the key was there. An array's entries can't be deleted: they become zero."""
+    """Whether it was there. An array's entries can't be deleted: they become zero."""
     where = target(writer, expr.map, expr.key)
     if not where.is_array:
         return f"({writer.temp_of('s64', f'bpf_map_delete_elem({where.macro}, {where.key})', 'failure')} == 0)"
     slot = lookup(writer, where, kind="u8")
+    presence = presence_of(where.typed)
+    found = writer.temp_of("u8", "0", "found")
     with writer.block(f"if ({slot})"):
-        zero(writer, Place(AddressSpace.BPF, slot), size_of(where.typed.value))
-    return f"({slot} != 0)"
+        writer.emit(f"{found} = {f'((u64 *){slot})[{presence // 8}] != 0' if presence else '1'};")
+        zero(writer, Place(AddressSpace.BPF, slot), presence + 8 if presence else size_of(where.typed.value))
+    return f"({found} != 0)"
 
 
 def add(writer: Writer, expr: ir.MapAdd) -> str:
@@ -187,6 +200,7 @@ def _add_to_slot(writer: Writer, *, slot: str, old: str, step: str, where: Targe
         else:
             writer.emit(f"{old} = *{slot};")
             writer.emit(f"*{slot} = {old} + {step};")
+        mark_set(writer, where, slot)
 
 
 def constant_key(writer: Writer, number: int) -> str:

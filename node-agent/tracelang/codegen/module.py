@@ -25,6 +25,13 @@ HELPER_OF_LINUX_6_1 = "bpf_user_ringbuf_drain"
 """Since 6.1 (96da3f7d489d) every tracing program may use hash maps that allocate entries when they are needed."""
 
 
+def presence_of(typed_map: ir.TypedMap) -> int:
+    """Where the map's value says that it was set: see `tracelang.plan.UserMap`."""
+    if typed_map.key is not None or typed_map.kind not in ARRAYS:
+        return 0
+    return (max(size_of(typed_map.value), 1) + 7) // 8 * 8
+
+
 class Module(msgspec.Struct, eq=False):
     typed: ir.TypedProgram
     options: CompileOptions
@@ -52,6 +59,8 @@ class Module(msgspec.Struct, eq=False):
         per_cpu = typed_map.kind in PER_CPU
         index = len(self.maps)
         safe = safe_name(typed_map.name)
+        size = max(size_of(typed_map.value), 1)
+        presence = presence_of(typed_map)
         self.user_maps[typed_map.name] = typed_map
         self.user_index[typed_map.name] = self._add(
             MapSpec(
@@ -59,9 +68,9 @@ class Module(msgspec.Struct, eq=False):
                 name=f"tj_{safe}"[:15] if safe else f"tj_map_{index}",
                 kind=typed_map.kind,
                 key_size=size_of(typed_map.key) if typed_map.key is not None else 4,
-                value_size=max(size_of(typed_map.value), 1),
+                value_size=presence + 8 if presence else size,
                 max_entries=typed_map.max_entries,
-                user=UserMap(typed_map.name, typed_map.key, typed_map.value, per_cpu, typed_map.merge),
+                user=UserMap(typed_map.name, typed_map.key, typed_map.value, per_cpu, typed_map.merge, presence),
             ),
             f"MAP_{safe}" if safe else f"MAP_{index}_",
         )

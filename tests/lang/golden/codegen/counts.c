@@ -78,6 +78,7 @@ int tj_probe_0(void *ctx)
     s64 step_8 = 1LL;
     if (slot_7) {
       old_6 = __sync_fetch_and_add(slot_7, step_8);
+      ((u64 *)slot_7)[1] = 1;
     }
   }
   return 1;

@@ -140,6 +140,7 @@ int tj_probe_1(void *ctx)
       if (bucket_14 < 66) {
         slot_13[bucket_14] += 1;
       }
+      ((u64 *)slot_13)[66] = 1;
     }
   }
   /* lhist(args.flags, 0, 100, 10) */

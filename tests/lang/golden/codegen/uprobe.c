@@ -106,7 +106,10 @@ int tj_probe_2(void *ctx)
     u64 value_2 = (u64)(u64)r_di_1;
     u32 key_3 = 0;
     u64 * slot_4 = bpf_map_lookup_elem(MAP_first, &key_3);
-    if (slot_4) *slot_4 = value_2;
+    if (slot_4) {
+      *slot_4 = value_2;
+      ((u64 *)slot_4)[1] = 1;
+    }
   }
   return 0;
 }
