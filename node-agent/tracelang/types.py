@@ -320,8 +320,12 @@ def name_of(type_: Type) -> str:
             return f"string[{size}]" if size else "string"
         case BufferType(size=size):
             return f"buf[{size}]"
-        case ArrayType(element=element, count=count):
-            return f"{name_of(element)}[{count}]"
+        case ArrayType():
+            sizes = ""
+            while isinstance(type_, ArrayType):
+                sizes += f"[{type_.count}]"  # the outermost comes first, as in C
+                type_ = type_.element
+            return f"{name_of(type_)}{sizes}"
         case StructType(name=name):
             return name
         case TupleType(elements=elements):

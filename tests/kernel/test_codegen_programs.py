@@ -109,7 +109,9 @@ def buckets(typed: ir.TypedProgram, name: str, count: int, key: bytes = bytes(4)
     with ran(typed, SMALL) as live:
         values = live.by_name(name).lookup(key)
         assert values is not None
-        totals = [sum(cells) for cells in zip(*(struct.unpack(f"<{count}Q", value) for value in values), strict=True)]
+        totals = [
+            sum(cells) for cells in zip(*(struct.unpack_from(f"<{count}Q", value) for value in values), strict=True)
+        ]
     return {index: total for index, total in enumerate(totals) if total}
 
 

@@ -52,11 +52,12 @@ def linear_rows(type_: AggregateType, counts: list[int]) -> list[Row]:
 
 def histogram_text(rows: list[Row], *, divisor: int = 1) -> str:
     """The picture: one line for each row."""
-    most = max((row.count for row in rows), default=0) or 1
+    shown = [_divided(row.count, divisor) for row in rows]
+    most = max(shown, default=0) or 1
     lines = []
-    for row in rows:
-        bar = "@" * (row.count * _WIDTH // most)
-        lines.append(f"{row.label:<16} {_divided(row.count, divisor):>7} |{bar:<{_WIDTH}}|\n")
+    for row, count in zip(rows, shown, strict=True):
+        bar = "@" * (count * _WIDTH // most)
+        lines.append(f"{row.label:<16} {count:>7} |{bar:<{_WIDTH}}|\n")
     return "".join(lines)
 
 

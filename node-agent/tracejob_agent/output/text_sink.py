@@ -95,7 +95,7 @@ class TextSink:
                     self._out.write(self._maps[spec.user.name].text(entries))
         self.losses(finish.losses)
         if finish.losses.map_full:
-            self._notice(f"WARNING: {finish.losses.map_full} map updates were dropped: a map was full")
+            self._notice(_full_maps(finish))
         if finish.losses.stacks:
             self._notice(f"WARNING: {finish.losses.stacks} stacks were dropped: their map was full")
         if finish.losses.missed:
@@ -156,3 +156,18 @@ class TextSink:
         drain(self._out)
         self._notices.write(f"{text}\n")
         self._notices.flush()
+
+
+def _full_maps(finish: Finish) -> str:
+    """Which map it was that had no room, as far as the end shows it, and what to do."""
+    names = [
+        f"@{spec.user.name}"
+        for spec, entries in finish.maps
+        if spec.user is not None and spec.user.key is not None and len(entries) >= spec.max_entries
+    ]
+    updates = f"{finish.losses.map_full} update{'s were' if finish.losses.map_full > 1 else ' was'}"
+    where = f" of {', '.join(names)}" if names else ""
+    return (
+        f"WARNING: Map full; can't update element. {updates} dropped{where}: raise max_map_keys, "
+        "or declare the map larger, as in `let @a = hash(50000);`"
+    )

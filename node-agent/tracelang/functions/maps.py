@@ -18,7 +18,7 @@ def _whole_map(body: Body, call: nodes.Call) -> nodes.Map | None:
     """The first argument, when it is a map without brackets; else told."""
     node = call.arguments[0]
     if not isinstance(node, nodes.Map):
-        body.error(node.span, f"{call.name}() expects a map to be provided")
+        body.error(node.span, f"{call.name}() expects a map argument")
         return None
     if node.keys is not None:
         body.error(node.span, f"The map passed to {call.name}() should not be indexed by a key")
@@ -39,7 +39,8 @@ def _keyed(body: Body, call: nodes.Call, name: str, key: nodes.Expression) -> tu
     """The map and the key to look up; the map's key type grows to hold it."""
     symbol = body.analysis.map(name)
     if symbol.keyed is False:
-        body.error(call.span, f"call to {call.name} expects a map with explicit keys (non-scalar map)")
+        how = " with two arguments" if call.name == "delete" else ""
+        body.error(call.span, f"call to {call.name}(){how} expects a map with explicit keys (non-scalar map)")
         return None
     lowered = lower_key(body, (key,), symbol, key.span)
     return (symbol, lowered) if is_known(lowered.type) else None
@@ -61,7 +62,7 @@ def _delete(body: Body, call: nodes.Call) -> ir.Expr:
         if symbol.keyed:
             return body.error(
                 call.span,
-                "call to delete() expects a map without explicit keys (scalar map)",
+                "call to delete() with a single argument expects a map without explicit keys (scalar map)",
                 f"give the key: delete(@{node.name}, key), or clear(@{node.name}) to delete all of them",
             )
         return ir.DeleteKey(call.span, BOOL, node.name, None)
@@ -122,7 +123,7 @@ def _len(body: Body, call: nodes.Call) -> ir.Expr:
         whole = _whole_map(body, call)
         assert whole is not None
         if body.analysis.map(node.name).keyed is False:
-            return body.error(call.span, "call to len expects a map with explicit keys (non-scalar map)")
+            return body.error(call.span, "call to len() expects a map with explicit keys (non-scalar map)")
         return ir.Intrinsic(call.span, S64, ir.IntrinsicKind.MAP_LENGTH, constants={"map": node.name})
     value = body.lower(body, node)
     if not is_known(value.type):

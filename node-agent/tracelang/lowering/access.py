@@ -8,6 +8,7 @@ from tracelang.lowering.arguments import argument_field
 from tracelang.lowering.body import Body, missing
 from tracelang.lowering.convert import constant_number, convert
 from tracelang.lowering.pointers import loaded, origin_space, target_of
+from tracelang.lowering.warnings import checked_index
 from tracelang.source import Span
 from tracelang.suggest import did_you_mean
 from tracelang.type_rules import UnresolvedType, show
@@ -205,7 +206,7 @@ def lower_element(body: Body, node: nodes.Index) -> ir.Expr:
     if not is_integer(index.type) or (number is not None and number < 0):
         return body.error(
             node.span,
-            "The array index operator [] only accepts positive (unsigned) integer indices. Got: " + show(index.type),
+            "The array index operator [] only accepts non-negative integer indices. Got: " + show(index.type),
         )
     match base.type:
         case ArrayType(element=element, count=count):
@@ -236,4 +237,5 @@ def _array_element(body: Body, base: ir.Expr, index: ir.Expr, element: Type, *, 
             return body.error(span, f"the index {number} is out of bounds for array of size {count}")
         return ir.Member(span, type_, base, number * size_of(element), f"[{number}]")
     unsigned = IntType(64, signed=False)
-    return ir.Element(span, type_, base, convert(index, unsigned), size_of(element), count)
+    index = convert(index, unsigned)
+    return ir.Element(span, type_, base, checked_index(body, span, index, count), size_of(element), count)

@@ -200,7 +200,10 @@ def _arithmetic(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr
             f"signed operands for '{node.operator}' can lead to undefined behavior "
             "(cast to unsigned to silence warning)",
         )
+    is_bool = node.operator in ("&", "|", "^") and isinstance(left.type, BoolType) and isinstance(right.type, BoolType)
     left, right = convert(left, type_), convert(right, type_)
+    if is_bool:
+        return truth(ir.Arithmetic(node.span, type_, node.operator, left, right))
     if node.operator in ("/", "%"):
         return divided(body, node.span, node.operator, left=left, right=right, type_=type_)
     return ir.Arithmetic(node.span, type_, node.operator, left, right)
@@ -223,6 +226,8 @@ def _fold(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -> i
     type_ = arithmetic_type(node.operator, left.type, right.type)
     if value is None:
         return None
+    if node.operator in ("&", "|", "^") and isinstance(left.type, BoolType) and isinstance(right.type, BoolType):
+        return ir.Constant(node.span, BOOL, value)
     return ir.Constant(node.span, type_, wrap(value, bits=64, signed=type_.signed))
 
 
@@ -293,16 +298,18 @@ def lower_unary(body: Body, node: nodes.Unary) -> ir.Expr:
         case "+" if is_integer(operand.type):
             return operand
         case "-" | "~" if is_integer(operand.type) and not isinstance(operand.type, BoolType):
-            return _negate(node, operand)
+            return _negate(body, node, operand)
     return body.error(
         node.span,
         f"The {node.operator} operator can not be used on expressions of type '{show(operand.type)}'",
     )
 
 
-def _negate(node: nodes.Unary, operand: ir.Expr) -> ir.Expr:
+def _negate(body: Body, node: nodes.Unary, operand: ir.Expr) -> ir.Expr:
     number = constant_number(operand)
     if number is not None and isinstance(operand.type, LiteralType):
+        if node.operator == "-" and number > 1 << 63:
+            return body.error(node.span, f"negative value will underflow: the smallest number is {-1 << 63}")
         return integer(node.span, -number if node.operator == "-" else ~number)
     type_ = S64 if isinstance(operand.type, IntType | EnumType) and operand.type.signed else U64
     if number is not None:

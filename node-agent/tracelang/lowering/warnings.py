@@ -41,6 +41,16 @@ def divided(body: Body, span: Span, operator: str, *, left: ir.Expr, right: ir.E
     )
 
 
+def checked_index(body: Body, span: Span, index: ir.Expr, count: int) -> ir.Expr:
+    """An index into an array of `count` elements: a warning when it lies behind the last; 0 elements: any may be."""
+    told = warn_when_run(body, span, "Array access out of bounds. This can lead to unexpected results.")
+    if not told or not count:
+        return index
+    number = ir.Local(span, index.type, body.new_local("index", index.type))
+    beyond = ir.Compare(span, BOOL, ">=", number, convert(integer(span, count), index.type))
+    return ir.Sequence(span, index.type, (ir.SetLocal(span, number.slot, index), ir.If(span, beyond, told, ())), number)
+
+
 def deleted(body: Body, value: ir.DeleteKey) -> tuple[ir.Stmt, ...]:
     """A delete() whose result nobody looks at (-k)."""
     if not body.analysis.options.runtime_warnings:

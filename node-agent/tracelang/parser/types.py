@@ -29,8 +29,17 @@ class TypeParser(Cursor):
     def parse_type(self) -> nodes.TypeName:
         start = self.here()
         self._skip_qualifiers()
-        base = self._parse_base_type(start)
+        type_ = self._parse_stars_and_sizes(start, self._parse_base_type(start))
+        while self.at("*"):
+            # `int32[4] *` points to arrays, while a TypeName's own stars come before its sizes.
+            whole = nodes.TypeName(type_.span, name="typeof", of=nodes.TypeExpression(type_.span, type_))
+            type_ = self._parse_stars_and_sizes(start, whole)
+        return type_
+
+    def _parse_stars_and_sizes(self, start: Span, base: nodes.TypeName) -> nodes.TypeName:
         self._skip_qualifiers()
+        if base.dimensions:
+            return base
         pointers = base.pointers
         while self.accept("*"):
             pointers += 1
@@ -148,14 +157,13 @@ class TypeParser(Cursor):
                 token = self.peek(token)
         elif word in KEYWORDS:
             return None
-        while token.text == "*" or token.text in QUALIFIERS:
-            token = self.peek(token)
-        while token.text == "[":
-            token = self.peek(token)
-            if token.kind is TokenKind.INTEGER:
+        while token.text in ("*", "[") or token.text in QUALIFIERS:
+            if token.text == "[":
                 token = self.peek(token)
-            if token.text != "]":
-                return None
+                if token.kind is TokenKind.INTEGER:
+                    token = self.peek(token)
+                if token.text != "]":
+                    return None
             token = self.peek(token)
         return token
 

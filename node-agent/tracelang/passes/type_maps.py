@@ -39,6 +39,17 @@ def assume_unplaced(expanded: tuple[ExpandedProbe, ...], analysis: Analysis) -> 
     return assumed
 
 
+def assume_circular(analysis: Analysis) -> bool:
+    """Maps that are assigned from themselves only (`@n = @n + 1`) hold numbers."""
+    assumed = False
+    for name in analysis.map_reads:
+        symbol = analysis.map(name)
+        if symbol.written and not is_known(symbol.value):
+            symbol.value = S64
+            assumed = True
+    return assumed
+
+
 def check_maps(program: nodes.Program, analysis: Analysis) -> None:
     """After the last round."""
     written = [name for name, symbol in analysis.maps.items() if symbol.written]
@@ -46,8 +57,6 @@ def check_maps(program: nodes.Program, analysis: Analysis) -> None:
         symbol = analysis.map(name)
         if not symbol.written:
             analysis.error(span, f"Undefined map: @{name}", did_you_mean(name, written, "@"))
-        elif not is_known(symbol.value) and not analysis.diagnostics.failed:
-            analysis.error(span, f"The type of @{name} can't be told: it is only assigned from itself")
     for declaration in program.map_declarations:
         _check_declaration(declaration, analysis)
 

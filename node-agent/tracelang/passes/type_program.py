@@ -16,7 +16,7 @@ from tracelang.lowering.expressions import lower_expression
 from tracelang.lowering.statements import lower_block
 from tracelang.passes.expand_probes import ExpandedProbe, expand_probes
 from tracelang.passes.lower_probes import lower_probe
-from tracelang.passes.type_maps import assume_unplaced, check_maps, typed_maps
+from tracelang.passes.type_maps import assume_circular, assume_unplaced, check_maps, typed_maps
 from tracelang.plan import CompileOptions
 from tracelang.source import Source, Span
 from tracelang.type_names import TypeNames
@@ -61,6 +61,8 @@ def type_program(
     names = tuple(analysis.probe_names)
     probes, subprograms = _to_fixpoint(program, expanded, analysis)
     if assume_unplaced(expanded, analysis):
+        probes, subprograms = _to_fixpoint(program, expanded, analysis)
+    if not analysis.diagnostics.failed and assume_circular(analysis):
         probes, subprograms = _to_fixpoint(program, expanded, analysis)
     check_maps(program, analysis)
     _check_variables(analysis)
