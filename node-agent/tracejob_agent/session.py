@@ -11,7 +11,7 @@ from __future__ import annotations
 import signal
 import struct
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,7 +29,7 @@ from tracejob_agent.probes.attach import AttachedProbes, attach_types
 from tracejob_agent.probes.environment import Environment
 from tracejob_agent.probes.iterator import walk
 from tracejob_agent.sink import AttachReport, End, Finish, Losses, RawEntry, Sink
-from tracelang.plan import Constant, EventKind, EventSpec, MapRole, MapSpec, Plan
+from tracelang.plan import Constant, EventKind, EventSpec, MapRole, MapSpec, Plan, ProgramSpec
 
 _POLL_SECONDS = 0.002
 _IDLE_POLL_SECONDS = 0.02
@@ -72,14 +72,15 @@ class NoController:
 class SessionOptions:
     """Seconds; 0: no limit, no snapshots. cpu_percent: see `budget`; 0: no limit.
 
-    pids: attach to these processes only, where a provider can. stages: nanoseconds that came before (parse, compile),
-    for the report.
+    pids: attach to these processes only, where a provider can. child: what `cpid` says. stages: nanoseconds that came
+    before (parse, compile), for the report.
     """
 
     duration: float = 0.0
     interval: float = 0.0
     cpu_percent: float = 0.0
     pids: tuple[int, ...] = ()
+    child: int = 0
     stages: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -167,7 +168,7 @@ class Session:
         watch.lap("attach")
         self._sink.attached(
             AttachReport(
-                probes=tuple((spec.probe_text, len(spec.attachments)) for spec in self.plan.programs),
+                probes=count_places(self.plan.programs),
                 stages=watch.stages,
                 warnings=tuple(environment.warnings),
             )
@@ -350,7 +351,11 @@ class Session:
         if constants is None:
             return
         real = time.clock_gettime_ns(time.CLOCK_TAI) - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        for slot, value in ((Constant.START, self.start_boot_ns), (Constant.SW_TAI_OFFSET, real)):
+        for slot, value in (
+            (Constant.START, self.start_boot_ns),
+            (Constant.SW_TAI_OFFSET, real),
+            (Constant.CHILD_PID, self._options.child),
+        ):
             constants.update(struct.pack("<I", slot), struct.pack("<Q", value & 0xFFFFFFFFFFFFFFFF))
 
 
@@ -374,6 +379,21 @@ def open_ring(loaded: LoadedPlan) -> Iterator[RingBuffer | None]:
         return
     with RingBuffer(events) as ring:
         yield ring
+
+
+def count_places(programs: Sequence[ProgramSpec]) -> tuple[tuple[str, int], ...]:
+    """(probe as written, places) of each program. A USDT probe is one, at however many places the compiler put it."""
+    counted: set[tuple[object, ...]] = set()
+    found = []
+    for spec in programs:
+        count = 0
+        for number, item in enumerate(spec.attachments):
+            where: object = item.location.module if item.provider == "usdt" else (spec.name, number)
+            key = (spec.probe_index, item.location.target, item.location.name, where)
+            count += key not in counted
+            counted.add(key)
+        found.append((spec.probe_text, count))
+    return tuple(found)
 
 
 def _waits_for(signal_name: str, program: LoadedProgram) -> bool:

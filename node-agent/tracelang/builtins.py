@@ -90,16 +90,20 @@ def _func(body: Body, span: Span) -> ir.Expr:
     return ir.Intrinsic(span, type_, ir.IntrinsicKind.FUNC_ADDRESS)
 
 
+_CHILD = "__child_pid"
+"""Named option: set when -c is given."""
+
+
 def _cpid(body: Body, span: Span) -> ir.Expr:
-    """The process that -c started; the option is a number once it runs."""
-    child = body.analysis.options.named.get("__child_pid", "")
-    if not child:
+    """The process that -c started; the engine writes the number once it runs."""
+    if _CHILD not in body.analysis.options.named:
         body.warn(span, "cpid has no value: no command was given with -c")
-    return ir.Constant(span, U32, int(child or 0))
+        return ir.Constant(span, U32, 0)
+    return ir.Intrinsic(span, U32, ir.IntrinsicKind.CHILD_PID)
 
 
 def _has_cpid(body: Body, span: Span) -> ir.Expr:
-    return ir.Constant(span, BOOL, int("__child_pid" in body.analysis.options.named))
+    return ir.Constant(span, BOOL, int(_CHILD in body.analysis.options.named))
 
 
 def _ncpus(body: Body, span: Span) -> ir.Expr:

@@ -130,7 +130,7 @@ class Facts(Protocol):
         """All names of a provider, for did-you-mean ("syscalls:sys_enter_open"...)."""
 
     def refusal(self, provider: str, parts: tuple[str, ...]) -> str:
-        """Why `locations` is empty although the provider works here, one sentence ("" when that isn't known)."""
+        """Why `locations` is empty although the provider works here ("" when nothing has that name)."""
 
     def unsupported(self, provider: str) -> str:
         """Why this kernel can't serve the provider, one sentence ("" when it can)."""

@@ -286,6 +286,7 @@ class IntrinsicKind(Enum):
     CPU = "cpu"
     NUMA = "numaid"
     NSECS = "nsecs"  # constants clock: boot, monotonic, tai, sw_tai
+    CHILD_PID = "child_pid"
     ELAPSED = "elapsed"  # nanoseconds since the session's start: start is in SCRATCH/constants map
     CURTASK = "curtask"
     CGROUP_ID = "cgroup"

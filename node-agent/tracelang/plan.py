@@ -89,6 +89,7 @@ class Constant:
 
     START = 0  # boot-clock nanoseconds at the session's start
     SW_TAI_OFFSET = 1  # nanoseconds to add to the boot clock for nsecs(sw_tai)
+    CHILD_PID = 2  # the process that -c started
 
 
 class Counter(IntEnum):

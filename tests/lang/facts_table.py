@@ -148,6 +148,8 @@ class TableFacts:
         return ()
 
     def refusal(self, provider: str, parts: tuple[str, ...]) -> str:
+        if provider in ("uprobe", "uretprobe", "usdt") and parts[0] != LIBRARY:
+            return f"{provider} target file '{parts[0]}' does not exist or is not executable"
         return ""
 
     def candidates(self, provider: str) -> Iterable[str]:

@@ -18,8 +18,8 @@ def front_end(options: Options, settings: dict[str, str]) -> tuple[HostFacts, Co
     return facts, compile_options(options, settings, pid_namespace_level(facts))
 
 
-def facts_for(options: Options) -> HostFacts:
-    """The machine as the target sees it."""
+def facts_for(options: Options, *, unsafe: bool = False) -> HostFacts:
+    """The machine as the target sees it. unsafe: places too where a probe might do harm."""
     root = Path("/")
     pids: tuple[int, ...] = ()
     if options.pid:
@@ -30,7 +30,7 @@ def facts_for(options: Options) -> HostFacts:
         pids=pids,
         files=True,
         include_folders=tuple(options.include_folders),
-        unsafe=options.has("unsafe"),
+        unsafe=unsafe or options.has("unsafe"),
     )
 
 
@@ -48,7 +48,7 @@ def compile_options(options: Options, settings: dict[str, str], level: int) -> C
         scope=ScopeOptions("pids", is_strict=False) if options.pid else ScopeOptions(),
         pid_namespace_level=level,
         positional=tuple(options.positional),
-        named=dict(options.named),
+        named={**options.named, **({"__child_pid": ""} if options.command else {})},
         config=settings,
         unsafe=options.has("unsafe"),
         warnings=not options.has("no_warnings"),

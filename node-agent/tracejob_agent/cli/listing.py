@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from tracejob_agent.cli.front_end import facts_for
@@ -26,12 +27,14 @@ _EVENTS = {
     "software": sorted([*SOFTWARE_EVENTS, *SOFTWARE_ALIASES]),
     "hardware": sorted([*HARDWARE_EVENTS, *HARDWARE_ALIASES]),
 }
+_OF_BINARIES = ("uprobe", "usdt")
 _EVERYTHING = ("fentry", "fexit", "hardware", "iter", "kprobe", "kretprobe", "rawtracepoint", "software", "tracepoint")
 
 
 def list_probes(options: Options) -> int:
-    """Print what fits; an exit status."""
-    facts = facts_for(options)
+    """Print what fits, which may be nothing; an exit status."""
+    # A function of unknown size is a probe too, for those who force it.
+    facts = facts_for(options, unsafe=True)
     verbose = options.has("verbose")
     pattern = options.file or "*"
     words = pattern.split()
@@ -48,19 +51,19 @@ def list_probes(options: Options) -> int:
                 f"Treating '{pattern}' as a search pattern.\n"
             )
         lines = (line for part in pattern.split(",") for line in _matching(facts, part.strip(), verbose=verbose))
-    shown = 0
+        if pattern == "*" and options.pid:
+            lines = chain(lines, *(_of_provider(facts, name, "*", verbose=verbose) for name in _OF_BINARIES))
     for line in lines:
         sys.stdout.write(f"{line}\n")
-        shown += 1
-    return 0 if shown else 1
+    return 0
 
 
 def _matching(facts: HostFacts, pattern: str, *, verbose: bool) -> Iterator[str]:
     prefix, colon, rest = pattern.partition(":")
     provider = find_provider(prefix)
-    if provider is None and has_wildcard(prefix) and prefix != "*" and colon:
+    if provider is None and has_wildcard(prefix) and colon and (prefix != "*" or "/" in rest):
         for name in sorted({item.name for item in PROVIDERS if matcher(prefix)(item.name)}):
-            if name in _EVERYTHING:
+            if name in (_OF_BINARIES if "/" in rest else _EVERYTHING):
                 yield from _of_provider(facts, name, rest or "*", verbose=verbose)
         return
     if provider is not None and (colon or not has_wildcard(prefix)):
@@ -84,11 +87,15 @@ def _of_provider(facts: HostFacts, provider: str, spec: str, *, verbose: bool) -
         matches = matcher(spec.rstrip(":"))
         yield from (f"{provider}:{name}:" for name in _EVENTS[provider] if matches(name))
         return
+    if provider not in _EVERYTHING and spec == "*":
+        spec = "*:*"  # of all binaries
     row = find_provider(provider)
     parsed = row.parse(tuple(spec.split(":"))) if row else None
     if isinstance(parsed, Parsed):
-        for location in sorted(facts.locations(provider, parsed.parts), key=lambda item: item.name):
-            yield from _entry(facts, provider, location.name, location, verbose=verbose)
+        # The places of one probe have one name.
+        found = {location.name: location for location in facts.locations(provider, parsed.parts)}
+        for name, location in sorted(found.items()):
+            yield from _entry(facts, provider, name, location, verbose=verbose)
 
 
 def _everything_of(facts: HostFacts, provider: str) -> Iterator[tuple[str, Location]]:
@@ -97,7 +104,8 @@ def _everything_of(facts: HostFacts, provider: str) -> Iterator[tuple[str, Locat
         return
     for name in sorted(facts.candidates(provider)):
         category, _, event = name.rpartition(":")
-        yield f"{provider}:{name}", Location(name, target=category, function=event)
+        shown = f"vmlinux:{name}" if provider == "rawtracepoint" else name
+        yield f"{provider}:{shown}", Location(name, target=category, function=event)
 
 
 def _entry(facts: HostFacts, provider: str, shown: str, location: Location, *, verbose: bool) -> Iterator[str]:
@@ -138,7 +146,7 @@ def _c_name(type_: Type) -> str:
         case IntType(bits=bits, signed=signed):
             return f"{'' if signed else 'unsigned '}{_C_INTEGERS[bits]}"
         case PointerType(target=target):
-            return f"{_c_name(target)} *"
+            return f"{_c_name(target)}*"
     return name_of(type_)
 
 

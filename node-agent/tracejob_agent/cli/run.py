@@ -127,7 +127,9 @@ def _trace(
         prepared.functions,
         sink=sink,
         controller=controller,
-        options=SessionOptions(pids=(traced,) if traced else (), stages=prepared.stages),
+        options=SessionOptions(
+            pids=(traced,) if traced else (), child=child.pid if child else 0, stages=prepared.stages
+        ),
         btf=facts,
         symbols=symbols,
     )

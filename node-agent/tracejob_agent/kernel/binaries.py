@@ -119,6 +119,12 @@ class Binaries:
         found = self.find(opened)
         return found[0] if found else None
 
+    @cached_property
+    def _mapped(self) -> tuple[str, ...]:
+        """Files that the target's processes map for execution; without a target, those of all processes."""
+        everyone = (int(item.name) for item in Path("/proc").iterdir() if item.name.isdecimal())
+        return tuple(dict.fromkeys(path for pid in self._pids or everyone for path in mapped_files(pid)))
+
     def _binary(self, path: str, root: Path) -> Binary:
         opened = resolve_inside(path, root)
         if opened not in self._open:
@@ -126,17 +132,14 @@ class Binaries:
         return self._open[opened]
 
     def _paths(self, name: str, root: Path) -> Iterator[str]:
-        if name == "*":
-            for pid in self._pids:
-                yield from mapped_files(pid)
-        elif "/" in name:
-            if has_wildcard(name):
-                pattern = name.lstrip("/")
-                base = root if name.startswith("/") else Path.cwd()
-                matches = matcher(str(base / pattern))
-                yield from (f"/{path.relative_to(root)}" for path in sorted(base.glob(pattern)) if matches(str(path)))
+        if has_wildcard(name):
+            if "/" in name:
+                yield from _matching_paths(name, root)
             else:
-                yield name
+                matches = matcher(name)
+                yield from (path for path in self._mapped if matches(path))
+        elif "/" in name:
+            yield name
         else:
             here = Path(name)
             candidates = [*executable_paths(name, root=root), *library_paths(name, root=root, pids=self._pids)]
@@ -144,3 +147,14 @@ class Binaries:
                 yield candidates[0]
             elif root == Path("/") and here.is_file():
                 yield str(here.absolute())
+
+
+def _matching_paths(pattern: str, root: Path) -> Iterator[str]:
+    """Files that a pattern stands for, spelled as the pattern is: "./a*" gives "./abc"."""
+    matches = matcher(pattern)
+    start = root if pattern.startswith("/") else Path()
+    written = f"{'/' if pattern.startswith('/') else './' if pattern.startswith('./') else ''}"
+    for path in sorted(start.glob(pattern.removeprefix(written).replace("**", "*"))):
+        name = f"{written}{path.relative_to(start)}"
+        if matches(name):
+            yield name

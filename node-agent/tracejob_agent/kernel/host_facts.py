@@ -25,7 +25,7 @@ from tracejob_agent.kernel.kernel_locations import (
     tracepoint_locations,
 )
 from tracejob_agent.kernel.tracefs import tracefs_folder, tracepoint_layout, tracepoint_names
-from tracejob_agent.kernel.user_locations import uprobe_locations, uprobe_refusal, usdt_locations
+from tracejob_agent.kernel.user_locations import uprobe_locations, usdt_locations, user_refusal
 from tracelang.facts import Layout, Location, Signature
 from tracelang.types import AddressSpace, EnumType, Type
 
@@ -175,7 +175,7 @@ class HostFacts:
         return ()
 
     def refusal(self, provider: str, parts: tuple[str, ...]) -> str:
-        return uprobe_refusal(self.binaries, parts) if provider in ("uprobe", "uretprobe") else ""
+        return user_refusal(self.binaries, provider, parts) if provider in ("uprobe", "uretprobe", "usdt") else ""
 
     def functions_of(self, path: str) -> Iterable[str]:
         """Functions of a binary, for did-you-mean."""

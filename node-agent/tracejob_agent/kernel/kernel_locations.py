@@ -31,13 +31,12 @@ def raw_tracepoint_locations(types: BtfTypes, parts: tuple[str, ...]) -> Iterato
     module, name = parts
     if module and not matcher(module)("vmlinux"):
         return
-    prefix = f"rawtracepoint:{module}:" if module and not has_wildcard(module) else "rawtracepoint:"
     if has_wildcard(name):
         names = matching(name, raw_tracepoint_names(types))
     else:
         names = [name] if types.btf.find(_RAW_PREFIX + name, Kind.TYPEDEF) else []
     for event in names:
-        yield Location(name=f"{prefix}{event}", target="vmlinux", function=event, module="vmlinux")
+        yield Location(name=f"rawtracepoint:vmlinux:{event}", target="vmlinux", function=event, module="vmlinux")
 
 
 @cache

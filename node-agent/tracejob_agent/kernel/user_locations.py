@@ -11,6 +11,10 @@ from tracejob_agent.kernel.instructions import is_boundary
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher
 from tracelang.facts import Location
 
+_FORCE = (
+    "Use --unsafe to force attachment. WARNING: This option could lead to data corruption in the target process."
+)
+
 
 def uprobe_locations(
     binaries: Binaries, provider: str, parts: tuple[str, ...], *, unsafe: bool = False
@@ -28,28 +32,28 @@ def uprobe_locations(
             continue
         for symbol, inside in _places(binary, function, offset):
             if unsafe or not _danger(binary, symbol, inside):
-                # Found by its readable name: shown by its own, in the language that it was asked in.
-                own = symbol.name == function or _number(function) is not None
-                text = parts[-1] if own else _by_own_name(symbol)
+                text = _shown(parts[-1], symbol=symbol, function=function, offset=offset)
                 yield from _location(binary, provider, symbol=symbol, offset=inside, text=text)
 
 
-def uprobe_refusal(binaries: Binaries, parts: tuple[str, ...]) -> str:
-    """Why a uprobe can't be put there, one sentence; "" when the binary itself isn't there."""
+def user_refusal(binaries: Binaries, provider: str, parts: tuple[str, ...]) -> str:
+    """Why a probe can't be put there; "" when it is only that nothing has that name."""
+    found = binaries.find(parts[0])
+    if not found and parts[0] != "*":
+        return f"{provider} target file '{parts[0]}' does not exist or is not executable"
+    if provider == "usdt" or len(found) != 1:
+        return ""
+    binary = found[0]
+    if binary.elf is None:
+        return f"{binary.path} is not a 64-bit ELF file"
     function, offset = _split(parts[-1])
-    for binary in binaries.find(parts[0]):
-        if binary.elf is None:
-            return f"{binary.path} is not a 64-bit ELF file"
-        if has_wildcard(function):
-            return ""
-        places = list(_places(binary, function, offset))
-        if not places:
-            address = _number(function)
-            if address is not None:
-                return f"Could not resolve address: {binary.path}:{address + offset:#x}"
-            return f"Could not resolve symbol: {binary.path}:{function}"
+    if has_wildcard(function):
+        return ""
+    places = list(_places(binary, function, offset))
+    if places:
         return _danger(binary, *places[0])
-    return ""
+    address = _number(function)
+    return f"Could not resolve address: {binary.path}:{address + offset:#x}" if address is not None else ""
 
 
 def usdt_locations(binaries: Binaries, parts: tuple[str, ...]) -> Iterator[Location]:
@@ -72,6 +76,15 @@ def usdt_locations(binaries: Binaries, parts: tuple[str, ...]) -> Iterator[Locat
                 usdt_arguments=probe.arguments,
                 module=probe.provider,
             )
+
+
+def _shown(written: str, *, symbol: Symbol, function: str, offset: int) -> str:
+    """The last part of the probe's name. An address is shown in decimal."""
+    address = _number(function)
+    if address is not None:
+        return str(address + offset)
+    # Found by its readable name: shown by its own, in the language that it was asked in.
+    return written if symbol.name == function else _by_own_name(symbol)
 
 
 def _split(target: str) -> tuple[str, int]:
@@ -103,11 +116,11 @@ def _places(binary: Binary, function: str, offset: int) -> Iterator[tuple[Symbol
 def _danger(binary: Binary, symbol: Symbol, offset: int) -> str:
     """Why a probe there might break the processes that run the file; "" when it is known to be safe."""
     if not symbol.size:
-        return f"Could not determine boundary for {symbol.name} (symbol has size 0)."
+        return f"Could not determine boundary for {symbol.name} (symbol has size 0).\n{_FORCE}"
     if offset >= symbol.size:
         return f"Offset outside the function bounds ('{symbol.name}' size is {symbol.size})"
     if offset and not is_boundary(binary.code_of(symbol), offset):
-        return f"Could not add uprobe into middle of instruction: {binary.path}:{symbol.name}+{offset}"
+        return f"Could not add uprobe into middle of instruction: {binary.path}:{symbol.name}+{offset}\n{_FORCE}"
     return ""
 
 

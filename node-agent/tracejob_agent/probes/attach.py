@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -83,7 +83,7 @@ class AttachedProbes:
 
     def attach(self, loaded: LoadedPlan, environment: Environment) -> None:
         """Raises AttachError; what is attached until then goes with close()."""
-        for program in loaded.programs:
+        for program in _in_order(loaded.programs):
             for provider, attachments in _by_provider(program):
                 attach = PROVIDERS.get(provider)
                 if attach is None:
@@ -109,6 +109,15 @@ class AttachedProbes:
             _close_behind(events)
         else:
             _close_all(events)
+
+
+def _in_order(programs: Sequence[LoadedProgram]) -> list[LoadedProgram]:
+    """Two probes at one place fire in the order of the program's text.
+
+    The kernel runs a uprobe's consumers newest first (consumer_add in kernel/events/uprobes.c), others oldest first.
+    """
+    user = [item for item in programs if any(one.provider in _USER for one in item.spec.attachments)]
+    return [*(item for item in programs if item not in user), *reversed(user)]
 
 
 def _by_provider(program: LoadedProgram) -> Iterable[tuple[str, list[Attachment]]]:

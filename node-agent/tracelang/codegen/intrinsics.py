@@ -71,6 +71,8 @@ def _scalar(writer: Writer, expr: ir.Intrinsic) -> str:
             return _clock(writer, str(expr.constants.get("clock", "boot")))
         case Kind.ELAPSED:
             return f"bpf_ktime_get_boot_ns() - {constant_slot(writer, Constant.START)}"
+        case Kind.CHILD_PID:
+            return constant_slot(writer, Constant.CHILD_PID)
         case Kind.PROBE_ID:
             return probe_id(writer, expr)
         case Kind.FUNC_ADDRESS:

@@ -25,6 +25,7 @@ from tracelang.types import (
 )
 
 MAX_REGISTER_ARGUMENTS = 6
+_NO_ARGUMENT = UsdtArgument("const", 8, False)
 
 
 def argument_field(body: Body, name: str, span: Span) -> ir.Expr:
@@ -139,12 +140,15 @@ def _usdt_argument(body: Body, index: int, span: Span) -> ir.Expr:
     lacking = next((place for place, argument in places if argument is None), None)
     if lacking is not None:
         count = len(lacking.location.usdt_arguments)
-        return body.error(span, f"{lacking.location.name} has {count} arguments, so there is no arg{index}")
-    arguments = tuple((place.id, argument) for place, argument in places if argument is not None)
+        body.warn(span, f"{lacking.location.name} has {count} arguments: arg{index} is 0 there")
+    arguments = tuple((place.id, argument or _NO_ARGUMENT) for place, argument in places)
     if len({argument for _, argument in arguments}) == 1:
         arguments = ((0, arguments[0][1]),)
     elif len(arguments) > 1:
         body.uses_cookie = True
+        by_name = dict(arguments)
+        body.separate_names = body.separate_names or any(by_name[number] != one for number, one in arguments)
+        arguments = tuple(by_name.items())
     signed = all(argument.signed for _, argument in arguments)
     return ir.UsdtValue(span, S64 if signed else U64, arguments)
 

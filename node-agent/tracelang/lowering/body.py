@@ -59,6 +59,7 @@ class Body(msgspec.Struct):
     result: Type | None = None  # of a subprogram
     per_place: bool = False  # the code is only right for this one place
     uses_cookie: bool = False  # the code asks which place it runs at
+    separate_names: bool = False  # places of one name differ, and the cookie can't tell them apart
     _fields: dict[str, ArgumentField] | None = None
     _fields_known: bool = False
 

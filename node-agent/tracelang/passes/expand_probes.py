@@ -12,7 +12,7 @@ from tracelang.facts import Location
 from tracelang.lowering.analysis import Analysis
 from tracelang.lowering.body import Place
 from tracelang.providers import BY_NAME, find_provider
-from tracelang.providers.base import Malformed, Parsed, Positional, Provider
+from tracelang.providers.base import Malformed, Parsed, Provider
 from tracelang.suggest import closest, did_you_mean
 
 
@@ -29,15 +29,40 @@ def expand_probes(program: nodes.Program, analysis: Analysis) -> tuple[ExpandedP
     expanded = []
     for index, probe in enumerate(program.probes):
         places: list[Place] = []
+        empty: list[_Empty] = []
         for point in probe.attach_points:
-            places.extend(_places(point, analysis))
+            found = _places(point, analysis)
+            if isinstance(found, _Empty):
+                empty.append(found)
+            else:
+                places.extend(found)
+        _report_empty(probe, empty, analysis, alone=not places)
         _check_mix(probe, places, analysis)
         expanded.append(ExpandedProbe(index, probe, tuple(places)))
     _check_number(program, analysis)
     return tuple(expanded)
 
 
-def _places(point: nodes.AttachPoint, analysis: Analysis) -> list[Place]:
+class _Empty(msgspec.Struct, frozen=True):
+    """An attach point that is understood, and that stands for nothing here."""
+
+    point: nodes.AttachPoint
+    provider: Provider
+    parsed: Parsed
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return ":".join(part for part in self.parsed.parts if part)
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it may stand for nothing: a raw tracepoint without a module is looked for in all modules."""
+        of_any_module = self.provider.name == "rawtracepoint" and not self.parsed.parts[0]
+        return not self.reason and (of_any_module or any(mark in self.name for mark in "*?["))
+
+
+def _places(point: nodes.AttachPoint, analysis: Analysis) -> list[Place] | _Empty:
     provider = find_provider(point.provider)
     if provider is None:
         names = [name for name in BY_NAME if len(name) > 2]
@@ -50,13 +75,16 @@ def _places(point: nodes.AttachPoint, analysis: Analysis) -> list[Place]:
     reason = analysis.facts.unsupported(provider.name)
     locations: tuple[Location, ...] = () if reason else provider.locate(parsed, analysis.facts, provider.name)
     if not locations:
-        _no_match(point, provider, parsed, reason, analysis)
+        return _Empty(point, provider, parsed, reason)
     places = []
+    numbers: dict[tuple[str, str], int] = {}  # the places of a USDT probe are one probe
     for location in locations:
         if not _may_be_scoped(point, provider, location, analysis):
             continue
-        places.append(Place(provider, location, parsed.options, len(analysis.probe_names)))
-        analysis.probe_names.append(location.name)
+        number = numbers.setdefault((location.name, location.target), len(analysis.probe_names))
+        if number == len(analysis.probe_names):
+            analysis.probe_names.append(location.name)
+        places.append(Place(provider, location, parsed.options, number))
     return places
 
 
@@ -74,36 +102,43 @@ def _may_be_scoped(point: nodes.AttachPoint, provider: Provider, location: Locat
     return not objection
 
 
-def _no_match(point: nodes.AttachPoint, provider: Provider, parsed: Parsed, reason: str, analysis: Analysis) -> None:
-    """Nothing is there: by the setting an error, a warning, or nothing at all."""
-    message, hint = _missing(provider, parsed, reason, analysis)
-    match analysis.text("missing_probes"):
-        case "error":
-            analysis.error(point.span, message, hint)
-        case "warn":
-            analysis.warn(point.span, f"{message} Skipping.", hint)
+def _report_empty(probe: nodes.Probe, empty: list[_Empty], analysis: Analysis, *, alone: bool) -> None:
+    """By the setting an error, a warning, or nothing at all. alone: nothing is left of the probe.
+
+    A pattern that matches nothing is a mistake only when its probe has nothing else to attach to.
+    """
+    setting = analysis.text("missing_probes")
+    for item in empty:
+        message, hint = _missing(item, analysis)
+        if setting == "error" and (alone or not item.is_pattern):
+            analysis.error(item.point.span, message, hint)
+        elif setting == "warn" and not item.is_pattern:
+            analysis.warn(item.point.span, f"{message} Skipping.", hint)
+    if setting == "warn" and empty and alone:
+        analysis.warn(
+            empty[0].point.span,
+            "Probe has no valid attach points. It is being removed which may cause issues with program behavior.",
+        )
 
 
-def _missing(provider: Provider, parsed: Parsed, reason: str, analysis: Analysis) -> tuple[str, str]:
+def _missing(item: _Empty, analysis: Analysis) -> tuple[str, str]:
     """What is missing, and what may have been meant."""
-    name = ":".join(part for part in parsed.parts if part)
-    if reason:
-        return f"No matches for {provider.name} {name}: {reason}.", ""
-    if "*" in name or "?" in name or "[" in name:
-        known_way = "If this is expected, set the 'missing_probes' config variable to 'warn'."
-        return f"Probe has no valid attach points. {known_way} Nothing matches {provider.name}:{name}.", ""
+    provider, parsed, name = item.provider, item.parsed, item.name
+    if item.reason:
+        return f"No matches for {provider.name} {name}: {item.reason}.", ""
     refusal = analysis.facts.refusal(provider.name, parsed.parts)
-    known = analysis.facts.candidates(provider.name)
-    if provider.user_symbols:
-        everything = (parsed.parts[0], *("*" for _ in parsed.parts[1:]))
-        others = analysis.facts.locations(provider.name, everything)
-        if not others and provider.positional is not Positional.USDT:
-            return f"{provider.name} target file '{parsed.parts[0]}' does not exist or is not executable", ""
-        known = (f"{parsed.parts[0]}:{location.function}" for location in others)
-    best = closest(name, known)
     if refusal:
-        return refusal, f"did you mean {provider.name}:{best}?" if best and "symbol" in refusal else ""
-    return f"No matches for {provider.name} {name}.", f"did you mean {provider.name}:{best}?" if best else ""
+        return refusal, ""
+    known = analysis.facts.candidates(provider.name)
+    if provider.user_symbols and not item.is_pattern:
+        others = analysis.facts.locations(provider.name, (parsed.parts[0], *("*" for _ in parsed.parts[1:])))
+        known = (location.name.partition(":")[2] for location in others)
+    best = closest(name, known)
+    hint = f"did you mean {provider.name}:{best}?" if best else ""
+    if item.is_pattern:
+        known_way = "If this is expected, set the 'missing_probes' config variable to 'warn'."
+        return f"Probe has no valid attach points. {known_way}", hint or f"nothing matches {provider.name}:{name}"
+    return f"No matches for {provider.name} {name}.", hint
 
 
 def _check_mix(probe: nodes.Probe, places: list[Place], analysis: Analysis) -> None:

@@ -72,6 +72,8 @@ def _next_variant(
     if len(places) == 1:
         return lowered, ()
     alike = _alike(lowered.body, places)
+    if lowered.body.separate_names:
+        alike = tuple({place.id: place for place in reversed(alike)}.values())[::-1]
     if lowered.body.uses_cookie and not analysis.facts.helper("bpf_get_attach_cookie"):
         alike = places[:1]
     if alike == places:
@@ -79,8 +81,7 @@ def _next_variant(
     # Lower again for those alone: what depends on how many there are (probe ids, arguments) changes.
     _rewind(analysis, mark)
     lowered = _lower(expanded, alike, analysis, variant)
-    chosen = {place.id for place in alike}
-    return lowered, tuple(place for place in places if place.id not in chosen)
+    return lowered, tuple(place for place in places if place not in alike)
 
 
 def _mark(analysis: Analysis) -> int:

@@ -31,7 +31,13 @@ def parse_timer(name: str, parts: tuple[str, ...]) -> Parsed | Malformed:
             period = parse_duration(count)
             if period is None:
                 return Malformed(f"{name} probe expects a time like 1s or 100ms, not {count!r}")
-            unit, number = "ns", period
+            if period < UNITS["us"]:
+                return Malformed(
+                    f"Invalid rate of {name} probe. Minimum is 1000 or 1us. Found: {period} nanoseconds",
+                    f"write {name}:hz:{count} for a rate, {name}:s:{count} for seconds" if count.isdigit() else "",
+                )
+            # Its name is in whole microseconds, as all timers below a second are shown.
+            return Parsed(("us", str(period // UNITS["us"])), {"period": period})
         case (unit, count):
             amount = parse_number(count)
             if amount is None:
@@ -46,9 +52,10 @@ def parse_timer(name: str, parts: tuple[str, ...]) -> Parsed | Malformed:
             )
     if number <= 0:
         return Malformed(f"{name} frequency should be a positive integer")
+    named = (unit, str(number))
     if unit == "hz":
-        return Parsed(parts, {"frequency": number})
-    return Parsed(parts, {"period": number * UNITS[unit]})
+        return Parsed(named, {"frequency": number})
+    return Parsed(named, {"period": number * UNITS[unit]})
 
 
 def _locate(parsed: Parsed, facts: Facts, provider: str) -> tuple[Location, ...]:

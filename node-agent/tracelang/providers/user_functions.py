@@ -54,6 +54,8 @@ def _function_parser(name: str, *, offsets: bool) -> Callable[[tuple[str, ...]],
 
 def _parse_usdt(parts: tuple[str, ...]) -> Parsed | Malformed:
     match parts:
+        case ("*",):
+            return Parsed(("*", "", "*"))
         case (binary, name) if binary and name:
             return Parsed((binary, "", name))
         case (binary, namespace, name) if name:
