@@ -67,7 +67,7 @@ def stay(
     agents_in = readable_agents(context, api)
     follower = Follower(api, job, agents_in=agents_in)
     printed = PrintedOnce(view)
-    with closing(follower):
+    with closing(follower), closing(view):
         interrupts.tell(follower.interrupt)
         follower.start()
         for event in follower.events():
@@ -84,16 +84,16 @@ def stay(
                     if not agents_in:
                         printed.lines(_output_since(api, job, printed), pods=_pods_by_node(job.status))
                 case Interrupted(times=times):
-                    left = _interrupted(context, api, job, times=times, stops=stops_on_interrupt)
+                    left = _interrupted(view, api, job, times=times, stops=stops_on_interrupt)
                     if left is not None:
                         return left
                 case Trouble(message=message):
-                    context.notice(f"warning: {message}")
+                    view.notice(f"warning: {message}")
                 case GivenUp(error=error):
                     raise CommandError(
                         error.message, hint=f"the job goes on; come back with: kubectl trace attach {job.name.words}"
                     ) from error
-    return conclude(context, api, job, view, printed=printed)
+        return conclude(context, api, job, view, printed=printed)
 
 
 def conclude(context: Context, api: Api, job: Job, view: View, *, printed: PrintedOnce | None = None) -> ExitStatus:
@@ -103,7 +103,7 @@ def conclude(context: Context, api: Api, job: Job, view: View, *, printed: Print
         printed.lines(result.output, pods=_pods_by_node(job.status))
         missed = job.status.summary.events - printed.count
         if missed > 0 and job.status.summary.events:
-            context.notice(
+            view.notice(
                 f"missed: {missed} of {job.status.summary.events} output lines weren't kept long enough to print"
             )
     view.finished(job, result)
@@ -154,15 +154,15 @@ def readable_agents(context: Context, api: Api) -> str:
     return ""
 
 
-def _interrupted(context: Context, api: Api, job: Job, *, times: int, stops: bool) -> ExitStatus | None:
+def _interrupted(view: View, api: Api, job: Job, *, times: int, stops: bool) -> ExitStatus | None:
     """What Ctrl-C does; a status means: leave."""
     if not stops:
         return ExitStatus.DONE
     if times > 1:
-        context.notice(f"left; for its results: kubectl trace attach {job.name.words}")
+        view.notice(f"left; for its results: kubectl trace attach {job.name.words}")
         return ExitStatus.INTERRUPTED
     if not finished(job.status):
-        context.notice("stopping, the results follow (Ctrl-C again to leave at once)")
+        view.notice("stopping, the results follow (Ctrl-C again to leave at once)")
         jobs.stop(api, job.name)
     return None
 

@@ -76,6 +76,10 @@ class Context:
         """Whether `stream` wants colour: a terminal, and NO_COLOR unset or empty."""
         return not self.environment.get("NO_COLOR") and self.environment.get("TERM") != "dumb" and stream.isatty()
 
+    def is_terminal(self) -> bool:
+        """Whether a person watches: stderr is a terminal that can be drawn on."""
+        return self.environment.get("TERM", "dumb") != "dumb" and self.err.isatty()
+
     def api(self) -> Api:
         """The cluster, as the kubeconfig and the flags say; importing the client waits until here."""
         from kubectl_trace.client import connect

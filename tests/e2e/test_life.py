@@ -143,3 +143,13 @@ def bpf_objects() -> list[str]:
 def operator_selector(inside: System) -> str:
     labels = inside.get("deployment", "tracejob-operator")["spec"]["selector"]["matchLabels"]
     return ",".join(f"{name}={value}" for name, value in labels.items())
+
+
+def test_a_terminal_shows_the_maps_while_the_job_runs(pods: System) -> None:
+    command = (
+        f"kubectl trace run pod/web -n {pods.namespace} --duration 4s --interval 1s --name watched -e '{COUNT_OPENS}'"
+    )
+    shown = pods.run("env", "TERM=xterm", "script", "-qefc", command, "/dev/null").ok()
+    while_running, _, at_the_end = shown.rpartition("Ctrl-C ends it and keeps the result")
+    assert "1 of 1 targets | nothing lost]" in while_running
+    assert "cost: " in at_the_end, "the region is gone when the result is printed"

@@ -22,6 +22,10 @@ def view_for(context: Context, *, form: str, save_in: str = "") -> View:
 
 def _plain(context: Context, *, form: str) -> View:
     if form == "text":
+        if context.is_terminal():
+            from kubectl_trace.printers.live import LiveView
+
+            return LiveView(context)
         from kubectl_trace.printers.text import TextView
 
         return TextView(context)

@@ -43,5 +43,11 @@ class SavingView:
         self._write("output.txt", "".join(self._output))
         self._write("maps.txt", render_maps(result.maps))
 
+    def notice(self, text: str) -> None:
+        self._view.notice(text)
+
+    def close(self) -> None:
+        self._view.close()
+
     def _write(self, name: str, text: str) -> None:
         (self._directory / name).write_text(text, encoding="utf-8", errors="surrogateescape")

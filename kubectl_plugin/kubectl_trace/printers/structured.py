@@ -9,17 +9,15 @@ import msgspec
 
 from kubectl_trace.context import Context
 from kubectl_trace.jobs import Job
+from kubectl_trace.printers.view import ViewBase
 from kubectl_trace.results import FullResult
 from tracejob_api.records import AnyRecord, Output
 
 Json = dict[str, object]
 
 
-class JsonLinesView:
+class JsonLinesView(ViewBase):
     """One JSON object a line; the last is of type `job` and holds the merged result."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
 
     def record(self, node: str, record: AnyRecord, line: bytes) -> None:
         if not isinstance(record, Output):  # those come through `printed`, whoever the reader is
@@ -38,11 +36,11 @@ class JsonLinesView:
         self._context.show(json.dumps(value, ensure_ascii=True, separators=(",", ":")))
 
 
-class DocumentView:
+class DocumentView(ViewBase):
     """JSON or YAML, one document at the end; nothing before."""
 
     def __init__(self, context: Context, *, form: str) -> None:
-        self._context = context
+        super().__init__(context)
         self._form = form
 
     def record(self, node: str, record: AnyRecord, line: bytes) -> None:

@@ -9,17 +9,18 @@ from kubectl_trace.context import Context
 from kubectl_trace.jobs import Job
 from kubectl_trace.outcome import attached
 from kubectl_trace.printers.summary import cost_line, loss_line, targets_line
+from kubectl_trace.printers.view import ViewBase
 from kubectl_trace.results import FullResult
 from tracejob_api.escape import escape, escape_line
 from tracejob_api.records import AnyRecord, Attached
 from tracejob_api.text import render_maps
 
 
-class TextView:
+class TextView(ViewBase):
     """Prints as things come in; a line of several agents that isn't complete waits for its end."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
+        super().__init__(context)
         self._marked = False
         self._resolved = False
         self._nodes = 0
@@ -39,13 +40,12 @@ class TextView:
         text = escape(text)
         self._printed = True
         if not self._marked:
-            self._context.out.write(text)
-            self._context.out.flush()
+            self.write(text)
             return
         origin = f"{pod}@{node}" if pod else f"@{node}"
         *whole, rest = (self._partial.pop(origin, "") + text).split("\n")
         for line in whole:
-            self._context.show(f"{origin} {line}")
+            self.write(f"{origin} {line}\n")
         if rest:
             self._partial[origin] = rest
 
@@ -54,34 +54,35 @@ class TextView:
         self._nodes = job.status.summary.nodes
         if not self._resolved and job.status.targets.desired:
             self._resolved = True
-            self._notice(targets_line(job))
+            self.notice(escape(targets_line(job)))
         if attached(job.status):
             self._say_attached()
 
     def _say_attached(self) -> None:
         if not self._attached:
             self._attached = True
-            self._notice("attached")
+            self.notice("attached")
 
     def finished(self, job: Job, result: FullResult) -> None:
         self.end_lines()
         maps = render_maps(result.maps, quote=escape_line)
         if maps and self._printed:
-            self._context.out.write("\n")
-        self._context.out.write(maps)
-        self._context.out.flush()
+            self.write("\n")
+        self.write(maps)
         for line in (result.note, loss_line(result.losses), cost_line(result.cost)):
             if line:
-                self._notice(line)
+                self.notice(escape(line))
 
     def end_lines(self) -> None:
         """Print what waits for the end of its line."""
         for origin, rest in self._partial.items():
-            self._context.show(f"{origin} {rest}")
+            self.write(f"{origin} {rest}\n")
         self._partial.clear()
 
-    def _notice(self, text: str) -> None:
-        self._context.notice(escape(text))
+    def write(self, text: str) -> None:
+        """To where results go."""
+        self._context.out.write(text)
+        self._context.out.flush()
 
 
 class OutputView(TextView):

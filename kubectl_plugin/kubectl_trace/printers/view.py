@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from kubectl_trace.context import Context
 from kubectl_trace.jobs import Job
 from kubectl_trace.results import FullResult
 from tracejob_api.records import AnyRecord
@@ -27,3 +28,24 @@ class View(Protocol):
     def finished(self, job: Job, result: FullResult) -> None:
         """The end: the merged result."""
         ...
+
+    def notice(self, text: str) -> None:
+        """A line about what is going on; never part of the result."""
+        ...
+
+    def close(self) -> None:
+        """Nothing comes after this, whether there was an end or not."""
+        ...
+
+
+class ViewBase:
+    """What views of a command's streams share."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def notice(self, text: str) -> None:
+        self._context.notice(text)
+
+    def close(self) -> None:
+        """Nothing to put away."""
