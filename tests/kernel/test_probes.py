@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import mmap
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from kernel.leftovers import descriptors_left
 from kernel.plans import HITS, attachment, compiled, plan, program
 from tracejob_agent.bpf.loader import LoadedPlan, load
 from tracejob_agent.bpf.maps import sum_of_cpus
@@ -174,3 +176,47 @@ def test_stopping_sixty_tracepoints_takes_less_than_a_second(functions: dict[str
         start = time.monotonic()
         probes.stop()
         assert time.monotonic() - start < 1
+
+
+def test_what_takes_long_to_close_is_left_to_a_process_of_its_own(functions: dict[str, bytes]) -> None:
+    """That process holds the events alone, and nothing else of ours; when it has closed them, it ends."""
+    places = [attachment("tracepoint", target="syscalls", function=f"sys_enter_{name}") for name in MANY]
+    spec = program("tj_any", ProgramType.TRACEPOINT, *places)
+    before = set(holders())
+    with load(plan(spec), functions) as loaded:
+        with AttachedProbes() as probes:
+            probes.attach(loaded, Environment())
+        assert not [item for item in descriptors_left() if "perf" in item]
+    (closer,) = set(holders()) - before
+    assert set(descriptors_left(closer)) <= {"anon_inode:[perf_event]"}
+    deadline = time.monotonic() + 60
+    while Path(f"/proc/{closer}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{closer}").exists()
+
+
+MANY = (
+    "acct",
+    "chroot",
+    "fsync",
+    "getpgid",
+    "getsid",
+    "mincore",
+    "mlock",
+    "munlock",
+    "rmdir",
+    "sync",
+    "umask",
+    "vhangup",
+)
+
+
+def holders() -> list[int]:
+    """Processes of this program that hold perf events, but for this one."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            with contextlib.suppress(OSError):
+                if (entry / "cmdline").read_bytes() == Path("/proc/self/cmdline").read_bytes():
+                    found += [int(entry.name)] if any("perf" in item for item in descriptors_left(entry.name)) else []
+    return found

@@ -72,6 +72,7 @@ class AttachedProbes:
 
     handles: list[Handle] = field(default_factory=list)
     iterators: list[Handle] = field(default_factory=list)
+    is_stopped: bool = False
 
     def __enter__(self) -> AttachedProbes:
         return self
@@ -95,6 +96,9 @@ class AttachedProbes:
 
     def stop(self) -> None:
         """No program fires after this. Without links (old kernels) that takes closing the events too."""
+        if self.is_stopped:
+            return
+        self.is_stopped = True
         _close_all(handle.link if handle.link >= 0 else handle.event for handle in self.handles)
         left = [item.event for item in self.handles if item.link >= 0 and item.event >= 0]
         self.handles = [Handle(link=-1, event=event) for event in left]
@@ -129,10 +133,12 @@ def _by_provider(program: LoadedProgram) -> Iterable[tuple[str, list[Attachment]
 
 
 def _close_behind(events: list[int]) -> None:
-    """The kernel takes 32 ms for each tracepoint's event, one after the other, whoever closes it: a child waits.
+    """The kernel takes 32 ms for each tracepoint's event, one after the other: the last one to close it waits.
 
+    That is to be a child: it waits until this process has closed its own descriptors, which costs nothing then.
     Programs are detached by now; what is left costs the traced processes nothing.
     """
+    waits, done = os.pipe2(os.O_CLOEXEC)
     try:
         child = os.fork()
     except OSError:
@@ -140,18 +146,30 @@ def _close_behind(events: list[int]) -> None:
     if child == 0:
         try:
             os.setsid()
-            # The terminal and the reader of our output mustn't wait for this.
+            # The terminal and the reader of our output mustn't wait for this, nor maps and programs stay with it.
             null = os.open(os.devnull, os.O_RDWR)
             for standard in (0, 1, 2):
                 os.dup2(null, standard)
+            _keep_only({0, 1, 2, waits, *events})
             # A second child, which is nobody's to wait for.
             if os.fork() == 0:
+                os.read(waits, 1)  # until `done` is closed everywhere
                 _close_all(events)
         finally:
             os._exit(0)
     if child > 0:
         os.waitpid(child, 0)
     _close_all(events)
+    os.close(done)
+    os.close(waits)
+
+
+def _keep_only(descriptors: set[int]) -> None:
+    last = -1
+    for descriptor in (*sorted(descriptors), os.sysconf("SC_OPEN_MAX")):
+        if descriptor > last + 1:  # an empty range up to 0 would be everything
+            os.closerange(last + 1, descriptor)
+        last = descriptor
 
 
 def _close_all(descriptors: Iterable[int]) -> None:

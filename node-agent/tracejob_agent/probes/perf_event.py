@@ -54,6 +54,7 @@ class EventAttribute:
     extra: int = 0  # bp_addr, uprobe_path, kprobe_func
     extra_2: int = 0  # bp_len, probe_offset, kprobe_addr
     breakpoint_type: int = 0
+    is_disabled: bool = False  # no samples are taken; programs at a tracepoint run all the same
     keep_alive: object = None  # memory that `extra` points to
 
     def pack(self) -> bytes:
@@ -65,7 +66,7 @@ class EventAttribute:
             self.period,
             0,
             0,
-            0,
+            1 if self.is_disabled else 0,
             0,
             self.breakpoint_type,
             self.extra,
@@ -89,7 +90,8 @@ def attach_event(
             if error.errno != errno.EINVAL:
                 raise
             fcntl.ioctl(event, _IOC_SET_BPF, program.descriptor)
-            fcntl.ioctl(event, _IOC_ENABLE, 0)
+            if not attribute.is_disabled:
+                fcntl.ioctl(event, _IOC_ENABLE, 0)
         except OSError:
             os.close(event)
             raise
