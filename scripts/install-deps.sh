@@ -2,7 +2,7 @@
 # Install what the demo or the tests need from Debian, when it is missing. In: `demo` or `test`. Out: packages.
 set -eu
 demo="python3 python3-venv python3-bpfcc ca-certificates"
-test="$demo make git curl gcc libc6-dev systemtap-sdt-dev jq bpftool bpftrace mmdebstrap docker.io containerd runc iptables"
+test="$demo make git curl gcc g++ libc6-dev systemtap-sdt-dev jq bpftool bpftrace mmdebstrap docker.io containerd runc iptables"
 case "${1:-test}" in
 	demo) wanted=$demo ;;
 	test) wanted=$test ;;

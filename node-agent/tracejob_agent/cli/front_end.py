@@ -30,6 +30,7 @@ def facts_for(options: Options, *, unsafe: bool = False) -> HostFacts:
         pids=pids,
         files=True,
         include_folders=tuple(options.include_folders),
+        debug_folders=tuple(options.debug_folders),
         unsafe=unsafe or options.has("unsafe"),
     )
 

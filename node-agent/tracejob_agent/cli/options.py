@@ -29,8 +29,8 @@ _WITH_VALUE = {
     "--mode": "mode",
     "--probe-filter": "probe_filter",
     "--no-feature": "feature",
-    "--debuginfo": "ignored",
-    "--dwarf-pid": "ignored",
+    "--debuginfo": "debug_folder",
+    "--dwarf-pid": "dwarf_pid",
     "--traceable-functions": "ignored",
     "--emit-elf": "emit",
     "--emit-llvm": "emit",
@@ -81,6 +81,8 @@ class Options:
     buffering: str = "line"
     include_folders: list[Path] = field(default_factory=list)
     includes: list[str] = field(default_factory=list)
+    debug_folders: list[Path] = field(default_factory=list)
+    dwarf_pids: list[int] = field(default_factory=list)
     stages: set[str] = field(default_factory=set)
     mode: str = ""
     probe_filter: str = ""
@@ -170,6 +172,10 @@ def _set(name: str, value: str, options: Options) -> None:
             options.include_folders.append(Path(value))
         case "include":
             options.includes.append(value)
+        case "debug_folder":
+            options.debug_folders += [Path(folder) for folder in value.split(":") if folder]
+        case "dwarf_pid":
+            options.dwarf_pids.append(_pid(value))
         case "stage":
             options.stages.add(_one_of(value, STAGES, "Unknown debug stage"))
         case "mode":

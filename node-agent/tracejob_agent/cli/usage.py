@@ -26,6 +26,7 @@ OPTIONS:
     --no-warnings           tell of errors only
     -I DIR                  look here for included files
     --include FILE          include FILE before the program
+    --debuginfo DIR[:DIR]   look here first for symbols and types that were stripped
     --unsafe                allow system(), signal(), override() and the like
     --usdt-file-activation  activate USDT probes for all processes of the file
     --no-feature LIST       do without these features

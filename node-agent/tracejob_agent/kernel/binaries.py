@@ -27,6 +27,7 @@ class Binary:
     path: str
     opened: Path
     root: Path
+    debug_folders: tuple[Path, ...] = ()
 
     @cached_property
     def elf(self) -> Elf | None:
@@ -37,12 +38,12 @@ class Binary:
         """The separate file with the symbols that were stripped."""
         if self.elf is None:
             return None
-        return debug_file(self.elf, self.root) or embedded_symbols(self.elf)
+        return debug_file(self.elf, self.root, self.debug_folders) or embedded_symbols(self.elf)
 
     @cached_property
     def types(self) -> DwarfTypes:
         stripped = self.elf is None or self.elf.section(".debug_info") is None
-        return DwarfTypes(self.debug_elf.path if stripped and self.debug_elf else self.opened)
+        return DwarfTypes(self.debug_elf.path if stripped and self.debug_elf else self.opened, self.root)
 
     @cached_property
     def usdt(self) -> tuple[UsdtProbe, ...]:
@@ -91,7 +92,11 @@ def _readable(path: Path) -> Elf | None:
 class Binaries:
     """Finds and keeps the binaries of one target."""
 
-    def __init__(self, roots: tuple[Path, ...], pids: tuple[int, ...]) -> None:
+    def __init__(
+        self, roots: tuple[Path, ...], pids: tuple[int, ...], debug_folders: tuple[Path, ...] = ()
+    ) -> None:
+        """debug_folders: of this machine, where files with symbols and types are looked for first."""
+        self._debug_folders = debug_folders
         self._roots = roots
         self._pids = pids
         self._open: dict[Path, Binary] = {}
@@ -128,7 +133,7 @@ class Binaries:
     def _binary(self, path: str, root: Path) -> Binary:
         opened = resolve_inside(path, root)
         if opened not in self._open:
-            self._open[opened] = Binary(path, opened, root)
+            self._open[opened] = Binary(path, opened, root, self._debug_folders)
         return self._open[opened]
 
     def _paths(self, name: str, root: Path) -> Iterator[str]:

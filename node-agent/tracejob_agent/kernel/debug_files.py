@@ -18,9 +18,12 @@ _NODE = Path("/proc/1/root")
 _LARGEST_EMBEDDED = 64 << 20
 
 
-def debug_file(elf: Elf, root: Path = _HERE) -> Elf | None:
-    """The separate file: inside `root` (the target's), by build id also on this machine and its node."""
-    for path in _candidates(elf, root):
+def debug_file(elf: Elf, root: Path = _HERE, folders: tuple[Path, ...] = ()) -> Elf | None:
+    """The separate file: inside `root` (the target's), by build id also on this machine and its node.
+
+    folders: where a user of this machine wants it looked for first; relative ones count from the binary's folder too.
+    """
+    for path in (*_of_user(elf, folders), *_candidates(elf, root)):
         try:
             found = Elf(path)
             if _belongs(found, elf):
@@ -42,6 +45,16 @@ def embedded_symbols(elf: Elf) -> Elf | None:
         return Elf(elf.path, data=data)
     except (lzma.LZMAError, ElfError):
         return None
+
+
+def _of_user(elf: Elf, folders: tuple[Path, ...]) -> Iterator[Path]:
+    for folder in folders:
+        for place in dict.fromkeys((elf.path.parent / folder, folder)):
+            if elf.build_id:
+                yield place / ".build-id" / elf.build_id[:2] / f"{elf.build_id[2:]}.debug"
+            if elf.debug_link and "/" not in elf.debug_link:
+                yield place / elf.debug_link
+                yield place / str(elf.path.parent.absolute()).lstrip("/") / elf.debug_link
 
 
 def _candidates(elf: Elf, root: Path) -> Iterator[Path]:

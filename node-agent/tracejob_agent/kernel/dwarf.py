@@ -6,10 +6,13 @@ pyelftools is imported when first needed.
 from __future__ import annotations
 
 import mmap
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar, cast
 
+from tracejob_agent.kernel.source_lines import SourceLine, address_of_line
+from tracejob_agent.kernel.split_dwarf import dwo_name, split_unit
 from tracelang.facts import Layout, Member, Parameter, Signature
 from tracelang.types import (
     VOID,
@@ -28,6 +31,7 @@ from tracelang.types import (
 if TYPE_CHECKING:
     from elftools.dwarf.compileunit import CompileUnit
     from elftools.dwarf.die import DIE
+    from elftools.dwarf.dwarfinfo import DWARFInfo
 
 Answer = TypeVar("Answer")
 
@@ -42,19 +46,22 @@ _BOOLEAN, _SIGNED, _SIGNED_CHAR = 2, 5, 6
 class DwarfTypes:
     """Look-ups over one file's debugging information; all give None when it has none."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, root: Path = Path("/")) -> None:
+        """root: the file system that paths in the debugging information are paths of."""
         from elftools.common.exceptions import ELFError
         from elftools.elf.elffile import ELFFile
 
         self._layouts: dict[str, Layout | None] = {}
         self._anonymous: dict[str, DIE] = {}
-        self._info = None
+        self._info: DWARFInfo | None = None
+        self._path, self._root = path, root
+        self._split: dict[int, CompileUnit] = {}
         try:
             with path.open("rb") as file:
                 # Mapped: a binary may be large, and only some of it is read.
                 mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ, flags=mmap.MAP_PRIVATE)
             elf = ELFFile(cast("IO[bytes]", mapped))  # it only reads and seeks
-            if elf.has_dwarf_info():
+            if elf.has_dwarf_info(strict=True):
                 self._info = elf.get_dwarf_info(follow_links=False)
         except (OSError, ValueError, ELFError):
             return
@@ -71,11 +78,16 @@ class DwarfTypes:
     def named(self, name: str) -> Type | None:
         return _unless_damaged(lambda: self._named(name))
 
+    def line(self, wanted: SourceLine) -> int | None:
+        """The address of a line of source; None without debugging information. Raises LineNotFound."""
+        info = self._info
+        return _unless_damaged(lambda: address_of_line(info, wanted)) if info is not None else None
+
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _function(self, name: str, address: int) -> Signature | None:
         for unit in self._units(address):
-            for die in unit.get_top_DIE().iter_children():
+            for die in _in_namespaces(unit.get_top_DIE()):
                 if (
                     die.tag == "DW_TAG_subprogram"
                     and _is_named(die, name)
@@ -116,12 +128,21 @@ class DwarfTypes:
     def _units(self, address: int = 0) -> Iterator[CompileUnit]:
         if self._info is None:
             return
-        if address and (ranges := self._info.get_aranges()) is not None:
+        if address and (ranges := self._info.get_aranges()) is not None and ranges.entries:
             offset = ranges.cu_offset_at_addr(address)
             if offset is not None:
-                yield self._info.get_CU_at(offset)
+                yield self._whole(self._info.get_CU_at(offset))
                 return
-        yield from self._info.iter_CUs()
+        for unit in self._info.iter_CUs():
+            yield self._whole(unit)
+
+    def _whole(self, unit: CompileUnit) -> CompileUnit:
+        """The unit itself, or the one in another file that it stands for."""
+        if unit.cu_offset not in self._split:
+            is_split = dwo_name(unit.get_top_DIE()) != ""
+            found = split_unit(unit, self._path, self._root) if is_split else None
+            self._split[unit.cu_offset] = found or unit
+        return self._split[unit.cu_offset]
 
     def _find_type(self, name: str) -> DIE | None:
         keyword, _, tag_name = name.rpartition(" ")
@@ -133,7 +154,7 @@ class DwarfTypes:
         }.get(keyword, {"DW_TAG_typedef", "DW_TAG_base_type", *_STRUCTS})
         wanted = tag_name if keyword in ("struct", "class", "union", "enum") else name
         for unit in self._units():
-            for die in unit.get_top_DIE().iter_children():
+            for die in _in_namespaces(unit.get_top_DIE()):
                 if die.tag in tags and _name(die) == wanted and "DW_AT_declaration" not in die.attributes:
                     return die
         return None
@@ -209,7 +230,8 @@ def _unless_damaged(read: Callable[[], Answer | None]) -> Answer | None:
 
     try:
         return read()
-    except (ELFError, DWARFError, LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (ELFError, DWARFError, LookupError, ValueError, TypeError, AttributeError, OverflowError, RecursionError,
+            AssertionError, struct.error):  # fmt: skip
         return None
 
 
@@ -219,8 +241,19 @@ def _name(die: DIE) -> str:
 
 
 def _is_named(die: DIE, name: str) -> bool:
-    linkage = die.attributes.get("DW_AT_linkage_name")
-    return _name(_origin(die)) == name or (linkage is not None and linkage.value == name.encode())
+    """Names of a definition are often in its declaration."""
+    origin = _origin(die)
+    linkage = die.attributes.get("DW_AT_linkage_name") or origin.attributes.get("DW_AT_linkage_name")
+    return _name(origin) == name or (linkage is not None and linkage.value == name.encode())
+
+
+def _in_namespaces(top: DIE) -> Iterator[DIE]:
+    """What a unit declares, in whatever namespace."""
+    for die in top.iter_children():
+        if die.tag == "DW_TAG_namespace":
+            yield from _in_namespaces(die)
+        else:
+            yield die
 
 
 def _origin(die: DIE) -> DIE:

@@ -46,9 +46,10 @@ class HostFacts:
         pids: tuple[int, ...] = (),
         files: bool = False,
         include_folders: tuple[Path, ...] = (),
+        debug_folders: tuple[Path, ...] = (),
         unsafe: bool = False,
     ) -> None:
-        self.binaries = Binaries(roots, pids)
+        self.binaries = Binaries(roots, pids, debug_folders)
         self.kernel_symbols = KernelSymbols()
         self._files = files
         self._unsafe = unsafe

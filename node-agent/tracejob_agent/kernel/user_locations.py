@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from tracejob_agent.kernel.binaries import Binaries, Binary
 from tracejob_agent.kernel.demangle import demangle
 from tracejob_agent.kernel.elf import Symbol
 from tracejob_agent.kernel.instructions import is_boundary
+from tracejob_agent.kernel.source_lines import LineNotFound, SourceLine
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher
 from tracelang.facts import Location
 
@@ -19,13 +21,18 @@ _FORCE = (
 def uprobe_locations(
     binaries: Binaries, provider: str, parts: tuple[str, ...], *, unsafe: bool = False
 ) -> Iterator[Location]:
-    """parts: (binary, function or address, either with "+offset"; or a function of C++ or Rust by its readable name).
+    """parts: (binary, function or address, either with "+offset"; or a function of C++ or Rust by its readable name;
+    or "@file:line", "@file:line:column").
 
     unsafe: also where a probe might stand inside of an instruction.
     """
     function, offset = _split(parts[-1])
     for binary in binaries.find(parts[0]):
         if binary.elf is None:
+            continue
+        if function.startswith("@"):
+            with suppress(LineNotFound):
+                yield from _at_line(binary, provider, function)
             continue
         if has_wildcard(function):
             yield from _matching(binary, provider, function, unsafe=unsafe)
@@ -47,6 +54,8 @@ def user_refusal(binaries: Binaries, provider: str, parts: tuple[str, ...]) -> s
     if binary.elf is None:
         return f"{binary.path} is not a 64-bit ELF file"
     function, offset = _split(parts[-1])
+    if function.startswith("@"):
+        return _line_refusal(binary, provider, function)
     if has_wildcard(function):
         return ""
     places = list(_places(binary, function, offset))
@@ -76,6 +85,24 @@ def usdt_locations(binaries: Binaries, parts: tuple[str, ...]) -> Iterator[Locat
                 usdt_arguments=probe.arguments,
                 module=probe.provider,
             )
+
+
+def _at_line(binary: Binary, provider: str, text: str) -> Iterator[Location]:
+    """ "@file:line" or "@file:line:column". Raises LineNotFound."""
+    file, *numbers = text[1:].rsplit(":", 2 if text.count(":") > 1 else 1)
+    address = binary.types.line(SourceLine(file, *(int(number) for number in numbers)))
+    symbol = binary.function_at(address) if address is not None else None
+    if address is not None and symbol is not None:
+        yield from _location(binary, provider, symbol=symbol, offset=address - symbol.address, text=str(address))
+
+
+def _line_refusal(binary: Binary, provider: str, text: str) -> str:
+    try:
+        if any(_at_line(binary, provider, text)):
+            return ""
+    except LineNotFound as error:
+        return str(error)
+    return f"No DWARF debug info found for '{binary.path}', cannot attach by source code location."
 
 
 def _shown(written: str, *, symbol: Symbol, function: str, offset: int) -> str:

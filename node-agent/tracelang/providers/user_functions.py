@@ -19,26 +19,32 @@ from tracelang.providers.base import (
 from tracelang.providers.numbers import parse_number
 from tracelang.types import AddressSpace, PointerType, Type
 
+LANGUAGES = ("cpp", "rust")
+"""Whose readable names are understood."""
+
 
 def _function_parser(name: str, *, offsets: bool) -> Callable[[tuple[str, ...]], Parsed | Malformed]:
-    """`name:binary:function[+offset]`, `name:binary:address`, `name:binary:cpp:function`.
+    """`name:binary:function[+offset]`, `name:binary:address`, `name:binary:cpp:function`, `name:binary@file:line`.
 
-    Parts are (binary, function or address, with "+offset"); option "language" is set for `cpp`.
+    Parts are (binary, function or address, with "+offset", or "@file:line"); option "language" is set for `cpp`.
     """
 
     def parse(parts: tuple[str, ...]) -> Parsed | Malformed:
         options: dict[str, int | str] = {}
+        if parts and "@" in parts[0] and all(part.isdecimal() for part in parts[1:]):
+            return _source_line(parts) if offsets else Malformed("Source code location not allowed")
         if len(parts) == 3 and parts[1]:
-            if parts[1] != "cpp":
-                return Malformed(f"{name}: {parts[1]!r} is not a language that names can be demangled from", "use cpp")
-            options["language"] = "cpp"
+            if parts[1] not in LANGUAGES:
+                return Malformed(f"unsupported language type: {parts[1]}", f"use {' or '.join(LANGUAGES)}")
+            options["language"] = parts[1]
         elif len(parts) != 2:
             return Malformed(
                 f"{name} probe type requires 2 or 3 arguments, found {len(parts)}", f"write {name}:binary:function"
             )
         binary, target = parts[0], parts[-1]
         if not binary or not target:
-            return Malformed(f"{name}: the {'function' if binary else 'binary'} is missing")
+            where = "a function, address, or source file and line (using DWARF)" if binary else "a binary"
+            return Malformed(f"{name} should be attached to {where}")
         function, plus, text = target.rpartition("+") if "language" not in options else (target, "", "")
         if not plus:
             return Parsed((binary, target), options)
@@ -46,10 +52,17 @@ def _function_parser(name: str, *, offsets: bool) -> Callable[[tuple[str, ...]],
         if offset is None:
             return Malformed(f"Invalid offset: {text!r} isn't a number")
         if offset and not offsets:
-            return Malformed(f"{name} can not be attached to an offset: they fire when the function returns")
+            return Malformed("Offset not allowed", f"{name} fires when the function returns")
         return Parsed((binary, f"{function}+{offset}"), {**options, "offset": offset})
 
     return parse
+
+
+def _source_line(parts: tuple[str, ...]) -> Parsed | Malformed:
+    binary, _, file = parts[0].partition("@")
+    if len(parts) not in (2, 3) or not binary or not file:
+        return Malformed("Invalid uprobe arguments, expected format: uprobe:TARGET@FILE:LINE[:COL]")
+    return Parsed((binary, f"@{file}:{':'.join(parts[1:])}"))
 
 
 def _parse_usdt(parts: tuple[str, ...]) -> Parsed | Malformed:
@@ -71,7 +84,8 @@ def user_pointer(type_: Type) -> Type:
 
 
 def _fields(facts: Facts, location: Location) -> dict[str, ArgumentField] | None:
-    signature = facts.user_function(location.target, location.function)
+    # Behind the first instruction, registers may hold something else.
+    signature = facts.user_function(location.target, location.function) if not location.offset else None
     if signature is None:
         return None
     return {
