@@ -71,6 +71,17 @@ def integer_value(text: str) -> int:
     return value
 
 
+def written_number(text: str) -> int | None:
+    """The number that a parameter of the command line is, spelled as in a program, with a sign; None: it is text."""
+    try:
+        value = integer_value(text.removeprefix("-"))
+    except LiteralProblem:
+        return None
+    if not text.startswith("-"):
+        return value
+    return -value if value <= 1 << 63 else None
+
+
 def _parse_digits(digits: str, base: int, text: str) -> int:
     if len(digits) > 64:
         raise LiteralProblem(f"this number is larger than {MAXIMUM}, the largest there is", start=0, end=len(text))

@@ -192,7 +192,7 @@ class DwarfTypes:
                 count = child.attributes.get("DW_AT_count")
                 counts.append(count.value if count else bound.value + 1 if bound else 0)
         for index, count in enumerate(reversed(counts)):
-            is_text = index == 0 and isinstance(type_, IntType) and type_.bits == 8 and count
+            is_text = index == 0 and _is_char(_referred(die)) and count
             type_ = StringType(count) if is_text else ArrayType(type_, count)
         return type_
 
@@ -283,6 +283,12 @@ def _base(die: DIE) -> Type:
     if encoding == _BOOLEAN:
         return BoolType()
     return IntType(min(_size(die) * 8, 64), signed=encoding in (_SIGNED, _SIGNED_CHAR))
+
+
+def _is_char(die: DIE | None) -> bool:
+    """Plain `char`, which is text; `unsigned char` (uint8_t) and `signed char` (int8_t) are numbers."""
+    base = _beneath(die)
+    return base is not None and base.tag == "DW_TAG_base_type" and _name(base) == "char"
 
 
 def _beneath(die: DIE | None) -> DIE | None:

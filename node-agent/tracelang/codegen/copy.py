@@ -50,6 +50,9 @@ def read_into(writer: Writer, *, source: Place, destination: Place, type_: Type,
     if isinstance(type_, StringType):
         if zero_fill:
             zero(writer, destination, size)
-        writer.emit(f"bpf_probe_read_{space}_str({destination.address}, {size}, {source.pointer});")
+        call = f"bpf_probe_read_{space}_str({destination.address}, {size}, {source.pointer})"
+        last = f"bpf_probe_read_{space}({destination.at(size - 1).address}, 1, {source.at(size - 1).pointer});"
+        # An array of characters that is full has no NUL, and the helper puts one over the last.
+        writer.emit(f"if ({call} == {size}) {last}" if size > 1 else f"{call};")
     else:
         writer.emit(f"bpf_probe_read_{space}({destination.address}, {size}, {source.pointer});")

@@ -1,7 +1,7 @@
 """Strings: constants, comparison, length, search, concatenation.
 
-Comes in: string expressions; goes out: statements over NUL-terminated bytes in BPF memory. Constants are stored as
-numbers: no byte of a program's string is ever C text.
+Comes in: string expressions; goes out: statements over bytes in BPF memory that end with a NUL, or with their type: an
+array of characters may be full. Constants are stored as numbers: no byte of a program's string is ever C text.
 """
 
 from __future__ import annotations
@@ -53,7 +53,13 @@ def _differs(writer: Writer, expr: ir.StringCompare) -> str:
     left = terminated(writer, expr.left)
     right = terminated(writer, expr.right)
     name = writer.module.need("strings_differ")
-    return writer.temp_of("u8", f"{name}({left.address}, {right.address}, {limit})", "differs")
+    differs = writer.temp_of("u8", f"{name}({left.address}, {right.address}, {limit})", "differs")
+    sizes = size_of(expr.left.type), size_of(expr.right.type)
+    if expr.length is None and sizes[0] != sizes[1]:
+        short, long = (left, right) if sizes[0] < sizes[1] else (right, left)
+        goes_on = f"{short.at(limit - 1).lvalue('u8')} && {long.at(limit).lvalue('u8')}"
+        writer.emit(f"if (!{differs} && {goes_on}) {differs} = 1;")
+    return differs
 
 
 def _differs_from_constant(writer: Writer, constant: ir.StringConstant, other: ir.Expr, *, length: int | None) -> str:
@@ -63,6 +69,8 @@ def _differs_from_constant(writer: Writer, constant: ir.StringConstant, other: i
         content = content[:length]
     place = terminated(writer, other)
     size = size_of(other.type)
+    if len(content) == size + 1:
+        content = content[:size]  # it fills the other string's type
     if len(content) > size:
         # Longer than the other string can be: they can't be equal.
         return writer.temp_of("u8", "1", "differs")
@@ -88,7 +96,7 @@ def index(writer: Writer, haystack: ir.Expr, needle: ir.Expr) -> str:
         content = needle.data.split(b"\0")[0]
         if not content:
             return writer.temp_of("s64", "0", "found")
-        limit = size_of(haystack.type) - len(content)
+        limit = size_of(haystack.type) - len(content) + 1
         position = writer.fresh("position")
         with writer.block(f"for (u32 {position} = 0; {position} < {max(limit, 0)}; {position}++)"):
             writer.emit(f"if (!{hay.address}[{position}]) break;")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tracelang import ir, nodes
 from tracelang.functions.common import literal_text
 from tracelang.functions.table import Function, Rule
+from tracelang.literals import written_number
 from tracelang.lowering.body import Body, missing
 from tracelang.lowering.casts import type_of
 from tracelang.lowering.convert import constant_number, constant_text, integer, text_constant
@@ -79,10 +80,10 @@ def _getopt(body: Body, call: nodes.Call) -> ir.Expr:
         return integer(call.span, number, S64)
     if given.lower() in ("true", "false"):
         return integer(call.span, int(given.lower() == "true"), S64)
-    try:
-        return integer(call.span, int(given, 0), S64)
-    except ValueError:
+    value = written_number(given)
+    if value is None or value >= 1 << 63:
         return body.error(call.span, f"Invalid value for {name}: expected an integer, got {given!r}")
+    return integer(call.span, value, S64)
 
 
 def _boolean_option(body: Body, call: nodes.Call, name: str, given: str | None, default: ir.Expr) -> ir.Expr:

@@ -10,7 +10,7 @@ from tracelang.lowering.convert import constant_number, constant_text, convert, 
 from tracelang.source import Span
 from tracelang.suggest import did_you_mean
 from tracelang.type_names import AGGREGATE_NAMES
-from tracelang.type_rules import UNRESOLVED, UnresolvedType, harden, show
+from tracelang.type_rules import UNRESOLVED, LiteralType, UnresolvedType, harden, show
 from tracelang.types import (
     S8,
     AddressSpace,
@@ -191,6 +191,11 @@ def _integer_to_array(body: Body, value: ir.Expr, target: ArrayType, span: Span)
             )
         target = ArrayType(target.element, size_of(source) // width)
     size = size_of(target)
+    number = constant_number(value)
+    if isinstance(value.type, LiteralType) and number is not None and size <= 8:
+        # A literal has no size of its own: any array that it fits in holds it.
+        if number >> 8 * size in (0, -1):
+            return ir.ArrayConstant(span, target, (number % (1 << 8 * size)).to_bytes(size, "little"))
     if size not in (1, 2, 4, 8) or size < size_of(source):
         return _cannot(body, source, target, span)
     wide = IntType(8 * size, isinstance(source, IntType) and source.signed)

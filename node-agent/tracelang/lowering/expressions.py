@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from tracelang import ir, nodes
+from tracelang.literals import written_number
 from tracelang.lowering.access import lower_element, lower_field, lower_tuple_access
 from tracelang.lowering.body import Body, missing
 from tracelang.lowering.calls import lower_call
@@ -105,11 +104,10 @@ def _positional(body: Body, node: nodes.PositionalParameter) -> ir.Expr:
     if node.index > len(given):
         return integer(node.span, 0, S64)
     text = given[node.index - 1]
-    try:
-        number = int(text, 8) if re.fullmatch("0[0-7]+", text) else int(text, 0)
-        return integer(node.span, number, S64 if number < 1 << 63 else U64)
-    except ValueError:
+    number = written_number(text)
+    if number is None:
         return text_constant(node.span, text)
+    return integer(node.span, number, S64 if number < 1 << 63 else U64)
 
 
 def _ternary(body: Body, node: nodes.Ternary) -> ir.Expr:

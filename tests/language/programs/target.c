@@ -50,6 +50,11 @@ __attribute__((noinline)) int take_eight(long a, long b, long c, long d, long e,
 }
 __attribute__((noinline)) const char *take_string(const char *text, size_t length) { return text + length; }
 __attribute__((noinline)) int take_point(struct point *p) { return p->x * p->y; }
+struct bytes {
+  uint8_t raw[3];
+  char text[4];
+};
+__attribute__((noinline)) int take_label(const char *label, struct bytes *bytes) { return label[0] + bytes->raw[0]; }
 __attribute__((noinline)) int take_mixed(struct mixed *m) { return m->letter; }
 __attribute__((noinline)) int take_array(int *values, int count) { return values[count - 1]; }
 __attribute__((noinline)) int take_pointers(char **argv) { return argv[0][0]; }
@@ -60,6 +65,7 @@ __attribute__((noinline)) int outer(int n) { return middle(n + 1) + 1; }
 int main(int argc, char **argv) {
   int rounds = argc > 1 ? atoi(argv[1]) : 1;
   struct point corner = {.x = 3, .y = -4};
+  struct bytes bytes = {.raw = {1, 2, 3}, .text = "ab"};
   struct mixed m = {
       .letter = 'q', .number = -300, .low = 5, .middle = 17, .negative = -3, .name = "a name", .label = "a label",
       .grid = {{1, 2, 3}, {4, 5, 6}}, .list = {10, 20, 30, 40}, .corner = {7, 8}, .next = &corner,
@@ -75,6 +81,7 @@ int main(int argc, char **argv) {
     sink += *take_string("hello, target", 5);
     sink += take_point(&corner);
     sink += take_mixed(&m);
+    sink += take_label("label", &bytes);
     sink += take_array(values, 4);
     sink += take_pointers(words);
     sink += outer(i);
