@@ -97,7 +97,7 @@ int tj_probe_0(void *ctx)
     bpf_probe_read_kernel(&loaded_8, sizeof(loaded_8), (void *)(curtask_7 + 32));  /* struct task_struct.flag */
     u32 t_9 = (u32)(((u64)loaded_8 >> 3) & 0x3ULL);
     __builtin_memset((u64 *)key_4, 0, 16);
-    bpf_probe_read_kernel_str(key_4, 16, (void *)(loaded_6 + 8));
+    if (bpf_probe_read_kernel_str(key_4, 16, (void *)(loaded_6 + 8)) == 16) bpf_probe_read_kernel((key_4 + 15), 1, (void *)(loaded_6 + 23));
     *(u32 *)(key_4 + 16) = t_9;
     u64 * slot_10 = bpf_map_lookup_elem(MAP_0_, key_4);
     if (!slot_10) {
