@@ -10,10 +10,11 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tracejob_agent.cli.environment import settings_of
-from tracejob_agent.cli.options import Options, UsageError, parse_command_line
+from tracejob_agent.cli.options import Options, UsageError, parse_command_line, parse_pid
 from tracejob_agent.cli.usage import USAGE
 
 VERSION = "v0.27.1-tracejob"
@@ -42,7 +43,7 @@ def main() -> int:
 def run_command(options: Options) -> int:
     """Whatever the options ask for."""
     if options.has("help"):
-        sys.stderr.write(USAGE)
+        sys.stdout.write(USAGE)
         return 0
     if options.has("version"):
         sys.stdout.write(f"bpftrace {VERSION}\n")
@@ -56,17 +57,14 @@ def run_command(options: Options) -> int:
     if options.has("list"):
         from tracejob_agent.cli.listing import list_probes
 
-        return list_probes(options)
+        options.pid = parse_pid(options.pid_text) if options.pid_text is not None else 0
+        return _reporting(lambda: list_probes(options), name=options.file or "stdin", text=options.expression or "")
     return _run_program(options)
 
 
 def _run_program(options: Options) -> int:
     # Imported here: what only prints help or a version is quick.
     from tracejob_agent.cli.run import Program, run
-    from tracejob_agent.errors import EngineError
-    from tracelang.diagnostics import ProgramError
-    from tracelang.report import render_diagnostics
-    from tracelang.source import Source
 
     # What `self` probes wait for is held back until they are attached (`LocalController.attached`).
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGCONT))
@@ -74,7 +72,9 @@ def _run_program(options: Options) -> int:
     ctypes.CDLL(None).prctl(_PR_SET_NAME, b"bpftrace", 0, 0, 0)
     name, text = read_program(options)
     text = "".join(_include_line(item, options.include_folders) for item in options.includes) + text
-    try:
+    options.pid = parse_pid(options.pid_text) if options.pid_text is not None else 0
+
+    def go() -> int:
         if options.has("fmt") or options.stages & {"ast", "parse", "all"}:
             from tracejob_agent.cli.stages import formatted, tree
 
@@ -83,7 +83,21 @@ def _run_program(options: Options) -> int:
             if options.has("fmt"):
                 return 0
         return run(Program(name, text), options, settings=settings_of(os.environ))
+
+    return _reporting(go, name=name, text=text)
+
+
+def _reporting(action: Callable[[], int], *, name: str, text: str) -> int:
+    """What `action` gives; 1 when it fails, and why is said."""
+    from tracejob_agent.errors import EngineError
+    from tracelang.diagnostics import ProgramError
+
+    try:
+        return action()
     except ProgramError as error:
+        from tracelang.report import render_diagnostics
+        from tracelang.source import Source
+
         sources = getattr(error, "sources", None) or (Source(name, text),)
         sys.stderr.write(render_diagnostics(error.diagnostics, sources, color=sys.stderr.isatty()))
     except EngineError as error:

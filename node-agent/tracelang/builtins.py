@@ -97,7 +97,7 @@ _CHILD = "__child_pid"
 def _cpid(body: Body, span: Span) -> ir.Expr:
     """The process that -c started; the engine writes the number once it runs."""
     if _CHILD not in body.analysis.options.named:
-        body.warn(span, "cpid has no value: no command was given with -c")
+        body.warn(span, "No child command (`-c`); cpid is zero")
         return ir.Constant(span, U32, 0)
     return ir.Intrinsic(span, U32, ir.IntrinsicKind.CHILD_PID)
 

@@ -37,7 +37,7 @@ class Setting(msgspec.Struct, frozen=True):
 
 UNSTABLE = ("error", "warn", "enable")
 LICENSES = (
-    "GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL",
+    "Dual MIT/GPL", "Dual BSD/GPL", "Dual MPL/GPL", "GPL and additional rights", "GPL v2", "GPL",
 )  # fmt: skip
 
 SETTINGS = {
@@ -54,12 +54,12 @@ SETTINGS = {
         Setting("max_map_keys", Kind.NUMBER, 4096, minimum=1),
         Setting("max_probes", Kind.NUMBER, 1024),
         Setting("max_strlen", Kind.NUMBER, 1024, minimum=1),
-        Setting("missing_probes", Kind.CHOICE, "error", ("error", "warn", "ignore")),
+        Setting("missing_probes", Kind.CHOICE, "error", ("ignore", "warn", "error")),
         Setting("on_stack_limit", Kind.NUMBER, 32),
         Setting("perf_rb_pages", Kind.NUMBER, 0),
         Setting("print_maps_on_exit", Kind.BOOLEAN, True),
         Setting("show_debug_info", Kind.BOOLEAN, True),
-        Setting("stack_mode", Kind.CHOICE, "bpftrace", ("bpftrace", "perf", "raw", "build_id")),
+        Setting("stack_mode", Kind.CHOICE, "bpftrace", ("bpftrace", "raw", "perf", "build_id")),
         Setting("str_trunc_trailer", Kind.TEXT, ".."),
         Setting("unstable_addr", Kind.CHOICE, "warn", UNSTABLE),
         Setting("unstable_dwunwind", Kind.CHOICE, "error", UNSTABLE),
@@ -106,23 +106,17 @@ def resolve_config(
 def _set(settings: dict[str, Value], name: str, value: Value, *, span: Span, diagnostics: Diagnostics) -> None:
     setting = SETTINGS.get(canonical(name))
     if setting is None:
+        if span == NOWHERE:
+            return  # the environment has variables of other versions too
         hint = did_you_mean(canonical(name), SETTINGS)
         diagnostics.error(span, f"{name}: not a known configuration option", hint=hint)
         return
     if setting.environment_only and span != NOWHERE:
-        diagnostics.error(span, f"{name} can only be set as an environment variable")
+        diagnostics.error(span, f"{name}: not a known configuration option", hint="it is an environment variable")
         return
     parsed = parse_value(setting, value)
-    if parsed is None and setting.name == "license":
-        diagnostics.error(
-            span,
-            "Your bpftrace program cannot load because you are using a license that is non-GPL compatible. "
-            f"License: {value}",
-            hint="use one of " + ", ".join(LICENSES),
-        )
-        return
     if parsed is None:
-        diagnostics.error(span, f"Invalid value for {setting.name}: {_wanted(setting)}, not {value!r}")
+        diagnostics.error(span, _refusal(setting, value))
         return
     settings[setting.name] = parsed
 
@@ -157,13 +151,25 @@ def _boolean(value: Value) -> bool | None:
     return {"1": True, "true": True, "0": False, "false": False}.get(str(value).lower())
 
 
-def _wanted(setting: Setting) -> str:
+def _refusal(setting: Setting, value: Value) -> str:
+    """Why the setting can't be `value`."""
+    if setting.name == "license":
+        return (
+            f"Invalid value for license. Found: {value}. Valid values: {', '.join(LICENSES)}. "
+            "Read more about BPF programs and licensing: "
+            "https://docs.kernel.org/bpf/bpf_licensing.html#using-bpf-programs-in-the-linux-kernel"
+        )
     match setting.kind:
+        case Kind.NUMBER if _number(value) is None:
+            return f"{setting.name}: expecting a number, got {value}"
         case Kind.NUMBER:
-            return f"it takes a number of at least {setting.minimum}"
+            return f"{setting.name}: expecting a number of at least {setting.minimum}, got {value}"
         case Kind.BOOLEAN:
-            return "it takes true or false"
+            return f"{setting.name}: Invalid bool value: valid values are true, false, 1 or 0."
         case Kind.CHOICE:
-            return "it takes one of " + ", ".join(setting.choices)
+            *others, last = setting.choices
+            return (
+                f"{setting.name}: Invalid value for {setting.name}: valid values are {', '.join(others)}, and {last}."
+            )
         case Kind.TEXT:
-            return "it takes text"
+            return f"{setting.name}: expecting text, got {value}"

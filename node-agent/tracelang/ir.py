@@ -492,4 +492,5 @@ class TypedProgram(msgspec.Struct, frozen=True):
     config: dict[str, int | str | bool]
     license: str = "GPL"
     layouts: dict[str, Layout] = {}  # of structs in events and maps, by StructType.name
+    failures: dict[tuple[str, Span], int] = {}  # events of helpers that may fail: "read" or "full", and where
     sources: tuple[Source, ...] = ()  # what spans point into: for the comments in the C and the line map

@@ -232,6 +232,7 @@ class CompileOptions(msgspec.Struct, frozen=True):
     kernel_memory: int = 0  # bytes that the maps may take; 0: no limit
     warnings: bool = True
     runtime_warnings: bool = False  # -k: tell when a map has no such key
+    interactive: bool = False  # for a person at this machine: debugf() to the trace pipe, full maps told at their place
     count_hits: bool = True  # per-probe hit counters
     include_directories: tuple[str, ...] = ()  # where #include and import look, behind the program's own directory
 

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from tracelang.diagnostics import Diagnostic, Diagnostics, Severity
-from tracelang.source import Source, Span
+from tracelang.source import NOWHERE, Source, Span
 
 _WIDTH = 160
 """Longer lines are cut around the marked part."""
@@ -55,14 +55,14 @@ def place(span: Span, sources: Sequence[Source], *, name: bool = True) -> str:
 
 
 def _headline(span: Span, sources: Sequence[Source], *, label: str, message: str, tint: str) -> str:
-    where = f"{printable(place(span, sources))}: " if span.source < len(sources) else ""
+    where = f"{printable(place(span, sources))}: " if span != NOWHERE and span.source < len(sources) else ""
     shown = f"{tint}{label}:{_RESET}" if tint else f"{label}:"
     return f"{where}{shown} {printable(message)}"
 
 
 def excerpt(span: Span, sources: Sequence[Source], *, tint: str = "") -> list[str]:
     """The first line of the span, and what marks the span in it."""
-    if span.source >= len(sources):
+    if span == NOWHERE or span.source >= len(sources):
         return []
     source = sources[span.source]
     start = min(span.start, len(source.text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tracejob_agent.cli.environment import settings_of
-from tracejob_agent.cli.options import UsageError, parse_command_line
+from tracejob_agent.cli.options import UsageError, parse_command_line, parse_pid
 
 
 def test_flags_stand_before_and_behind_the_program() -> None:
@@ -39,7 +39,24 @@ def test_short_flags_stand_together() -> None:
 
 
 def test_values_may_stand_behind_an_equals_sign() -> None:
-    assert parse_command_line(["--pid=7", "--mode=codegen", "x.bt"]).pid == 7
+    options = parse_command_line(["--pid=7", "--mode=codegen", "x.bt"])
+    assert (options.pid_text, options.mode) == ("7", "codegen")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("abc", "invalid integer: abc"),
+        ("12x", "invalid trailing bytes: 12x"),
+        ("99999999", "Pid out of range: 99999999"),
+        ("99999999999999999999", "overflow error"),
+        ("0", "Pid out of range: 0"),
+    ],
+)
+def test_a_process_needs_a_number(text: str, message: str) -> None:
+    assert parse_pid("4194304") == 4194304
+    with pytest.raises(UsageError, match=message):
+        parse_pid(text)
 
 
 @pytest.mark.parametrize(
@@ -48,9 +65,11 @@ def test_values_may_stand_behind_an_equals_sign() -> None:
         (["--foo"], "unrecognized option '--foo'"),
         (["-e"], "requires an argument"),
         (["-f", "xml", "-e", "x"], "Invalid output format"),
-        (["-p", "abc", "-e", "x"], "is not a valid decimal number"),
-        (["-p", "99999999", "-e", "x"], "out of valid pid range"),
-        (["-B", "some", "-e", "x"], "Invalid buffering mode"),
+        (["-B", "some", "-e", "x"], "must be either 'line', 'full', or 'none'"),
+        (["--mode", "fast", "x.bt"], "--mode can only be 'codegen'"),
+        (["-d", "everything", "x.bt"], "invalid option for -d: everything"),
+        (["--no-feature", "probes", "x.bt"], "can only have values 'kprobe_multi,"),
+        (["-kk", "x.bt"], "a single -k"),
     ],
 )
 def test_a_command_line_that_makes_no_sense_is_refused(arguments: list[str], message: str) -> None:

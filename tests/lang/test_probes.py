@@ -75,9 +75,11 @@ def test_spec_is_refused(spec: str, message: str) -> None:
 
 def test_kernel_without_the_provider_says_why() -> None:
     facts = TableFacts(missing={"kprobe": "this kernel was built without kprobes"})
-    assert errors("k:vfs_read { @ = 1 }", facts=facts) == [
-        "No matches for kprobe vfs_read: this kernel was built without kprobes."
-    ]
+    [told] = check("k:vfs_read { @ = 1 }", facts=facts).diagnostics.items
+    assert (told.message, told.hint) == (
+        "No matches for kprobe vfs_read.",
+        "this kernel was built without kprobes",
+    )
 
 
 def test_missing_probe_can_be_a_warning() -> None:

@@ -42,8 +42,9 @@ from tracelang.types import AddressSpace, AggregateType, Aggregation, PointerTyp
         ('$x = (1, "a"); $x = (1000, "abcd")', "(int16,string[5])"),
         ("$x = (a=1, b=pid)", "(a=int8,b=uint32)"),
         ("$x = comm", "string[16]"),
-        ("$x = str(0, 7)", "string[8]"),
-        ("$x = str(0)", "string[1024]"),
+        ("$x = str((uint8 *)0, 7)", "string[7]"),
+        ("$x = str((uint8 *)0)", "string[1024]"),
+        ("$x = str(10)", "string[3]"),
         ("$x = buf(0, 9)", "buf[9]"),
         ("$x = (int8[8])12345", "int8[8]"),
         ("$x = (uint8[])(uint32)5", "uint8[4]"),
@@ -191,12 +192,13 @@ def test_types_do_not_depend_on_the_number_of_rounds() -> None:
 
 def test_division_by_what_may_be_zero_warns_when_it_runs() -> None:
     program = "begin { print(10 / (uint64)@d); @d = 0 }"
-    [warning] = [event for event in typed(program).events if event.kind is EventKind.WARNF]
+    [warning] = [event for event in typed(program).events if event.kind is EventKind.RUNTIME_ERROR]
     assert warning.text.startswith("Divide or modulo by 0 detected.")
-    assert warning.options == {"place": "1:15-30"}
+    assert warning.options["place"] == "1:15-30"
+    assert str(warning.options["quote"]).splitlines()[-1].strip() == "~" * 15
     silent = CompileOptions(warnings=False)
     assert [event.kind for event in typed(program, silent).events] == [EventKind.PRINT_VALUE]
-    assert not [event for event in typed("begin { print(pid / 10) }").events if event.kind is EventKind.WARNF]
+    assert not [event for event in typed("begin { print(pid / 10) }").events if event.kind is EventKind.RUNTIME_ERROR]
 
 
 def test_missing_keys_are_told_only_when_asked_for() -> None:

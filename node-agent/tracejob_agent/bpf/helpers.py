@@ -38,6 +38,7 @@ _DECLARATIONS = (
     (120, "int", "get_ns_current_pid_tgid", "u64 device, u64 inode, void *to, u32 size"),
     (123, "u64", "get_current_ancestor_cgroup_id", "int level"),
     (125, "u64", "ktime_get_boot_ns", "void"),
+    (130, "int", "ringbuf_output", "void *ring, void *from, u64 size, u64 flags"),
     (131, "void *", "ringbuf_reserve", "void *ring, u64 size, u64 flags"),
     (132, "void", "ringbuf_submit", "void *record, u64 flags"),
     (133, "void", "ringbuf_discard", "void *record, u64 flags"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import struct
+import sys
 from pathlib import Path
 from types import FrameType
 
 from tracejob_agent.bpf.loader import LoadedPlan
 from tracejob_agent.cli.child import Child
 from tracejob_agent.cli.trials import ErrorCount, Trials
+from tracejob_agent.output.sink_base import NOTIFICATION
 from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.sink import End
 from tracelang.plan import MapRole
@@ -42,6 +44,7 @@ class LocalController:
         self._dry_run = dry_run
         self._trials = trials
         self.sink: ErrorCount = NoErrors()
+        self.announces = False  # on stdout, as the results go somewhere else
         self._signalled = False
         self._polls = 0
         self._nothing_to_wait_for = False
@@ -62,6 +65,9 @@ class LocalController:
 
     def attached(self) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SELF_SIGNALS)
+        if self.announces:
+            sys.stdout.write(f"{NOTIFICATION}\n")
+            sys.stdout.flush()
         if self._child is not None and not self._dry_run:
             self._child.let_go()
 

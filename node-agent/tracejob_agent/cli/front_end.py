@@ -54,5 +54,6 @@ def compile_options(options: Options, settings: dict[str, str], level: int) -> C
         unsafe=options.has("unsafe"),
         warnings=not options.has("no_warnings"),
         runtime_warnings=options.has("runtime_warnings"),
+        interactive=True,
         count_hits=False,
     )

@@ -6,13 +6,13 @@ import os
 
 from tracejob_agent.kernel.host_facts import HostFacts
 
-_HELPERS = ("get_attach_cookie", "get_tai_ns", "get_func_ip", "lookup_percpu_elem", "loop", "for_each_map_elem",
-            "current_task_under_cgroup", "ringbuf_reserve", "strncmp", "copy_from_user")  # fmt: skip
-_PROVIDERS = ("tracepoint", "rawtracepoint", "kprobe", "fentry", "uprobe", "usdt", "iter", "hardware", "watchpoint")
+_COLUMN = 33
 
 
 def info_text(facts: HostFacts, version: str) -> str:
+    """In bpftrace's own layout: scripts look for `name: yes` in it."""
     system = os.uname()
+    kprobes = not facts.unsupported("kprobe")
     lines = [
         "System",
         f"  OS: {system.sysname} {system.release} {system.version}",
@@ -20,23 +20,46 @@ def info_text(facts: HostFacts, version: str) -> str:
         "",
         "Build",
         f"  version: {version}",
+        "  libdw (DWARF support): yes",
+        "  libsystemd (systemd notify support): no",
+        "  blazesym (advanced symbolization): no",
+        "  dwunwind (DWARF stack unwinding): no",
         "",
         "Kernel helpers",
-        *(f"  {name}: {_yes(facts.helper(name))}" for name in _HELPERS),
+        *_pairs(
+            dpath=facts.helper("d_path") and not facts.unsupported("fentry"),
+            get_tai_ns=facts.helper("ktime_get_tai_ns"),
+            get_func_ip=facts.helper("get_func_ip"),
+            lookup_percpu_elem=facts.helper("map_lookup_percpu_elem"),
+            loop=facts.helper("loop"),
+        ),
         "",
         "Kernel features",
-        f"  btf: {_yes(facts.btf is not None)}",
+        *_pairs(btf=facts.btf is not None),
         "",
         "Probe types",
-        *(f"  {name}: {_why(facts.unsupported(name))}" for name in _PROVIDERS),
+        *_pairs(
+            kprobe=kprobes,
+            kprobe_multi=kprobes and facts.helper("get_attach_cookie"),
+            uprobe=not facts.unsupported("uprobe"),
+            uprobe_multi=facts.link_type("UPROBE_MULTI"),
+            fentry=not facts.unsupported("fentry"),
+            kprobe_session=False,
+            iter=not facts.unsupported("iter"),
+            hardware=not facts.unsupported("hardware"),
+            watchpoint=not facts.unsupported("watchpoint"),
+        ),
         "",
+        *(f"  {name} probes: {refusal}" for name in _EXPLAINED if (refusal := facts.unsupported(name))),
     ]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
+_EXPLAINED = ("kprobe", "fentry", "uprobe", "iter", "hardware", "watchpoint")
 
 
-def _why(refusal: str) -> str:
-    return f"no ({refusal})" if refusal else "yes"
+def _pairs(**answers: bool) -> list[str]:
+    """Two columns."""
+    cells = [f"{name}: {'yes' if answer else 'no'}" for name, answer in answers.items()]
+    rows = [cells[index : index + 2] for index in range(0, len(cells), 2)]
+    return ["  " + "".join(cell.ljust(_COLUMN) for cell in row).rstrip() for row in rows]

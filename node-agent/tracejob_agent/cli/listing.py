@@ -14,6 +14,7 @@ from tracejob_agent.kernel.btf_file import Kind
 from tracejob_agent.kernel.host_facts import HostFacts
 from tracejob_agent.kernel.tracefs import tracepoint_declarations
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher
+from tracelang.diagnostics import ProgramError
 from tracelang.facts import Location, Signature
 from tracelang.providers import PROVIDERS, find_provider
 from tracelang.providers.base import Parsed
@@ -24,10 +25,11 @@ _TYPE_KINDS = {"struct": (Kind.STRUCT,), "union": (Kind.UNION,), "enum": (Kind.E
 _C_INTEGERS = {8: "char", 16: "short", 32: "int", 64: "long"}
 _TIMERS = {"interval": ("hz", "ms", "s", "us"), "profile": ("hz", "ms", "s", "us")}
 _EVENTS = {
-    "software": sorted([*SOFTWARE_EVENTS, *SOFTWARE_ALIASES]),
-    "hardware": sorted([*HARDWARE_EVENTS, *HARDWARE_ALIASES]),
+    "software": sorted([*SOFTWARE_EVENTS, *SOFTWARE_ALIASES], key="{}:".format),
+    "hardware": sorted([*HARDWARE_EVENTS, *HARDWARE_ALIASES], key="{}:".format),
 }
 _OF_BINARIES = ("uprobe", "usdt")
+_FIXED = {"self": "self:signal:SIGUSR1", "bench": "benchmark::"}
 _EVERYTHING = ("fentry", "fexit", "hardware", "iter", "kprobe", "kretprobe", "rawtracepoint", "software", "tracepoint")
 
 
@@ -81,10 +83,14 @@ def _matching(facts: HostFacts, pattern: str, *, verbose: bool) -> Iterator[str]
 
 def _of_provider(facts: HostFacts, provider: str, spec: str, *, verbose: bool) -> Iterator[str]:
     if provider in _TIMERS:
-        yield from (f"{provider}:{unit}:" for unit in _TIMERS[provider])
+        matches = matcher(spec.partition(":")[0])
+        yield from (f"{provider}:{unit}:" for unit in _TIMERS[provider] if matches(unit))
+        return
+    if provider in _FIXED:
+        yield _FIXED[provider]
         return
     if provider in _EVENTS:
-        matches = matcher(spec.rstrip(":"))
+        matches = matcher(spec.partition(":")[0])
         yield from (f"{provider}:{name}:" for name in _EVENTS[provider] if matches(name))
         return
     if provider not in _EVERYTHING and spec == "*":
@@ -109,6 +115,8 @@ def _everything_of(facts: HostFacts, provider: str) -> Iterator[tuple[str, Locat
 
 
 def _entry(facts: HostFacts, provider: str, shown: str, location: Location, *, verbose: bool) -> Iterator[str]:
+    if provider == "rawtracepoint" and shown.count(":") == 1:
+        shown = shown.replace(":", ":vmlinux:")  # by the module that has it
     yield shown
     if verbose:
         yield from (f"    {line}" for line in _arguments(facts, provider, location))
@@ -124,7 +132,7 @@ def _arguments(facts: HostFacts, provider: str, location: Location) -> list[str]
             found = parameters(facts.btf.btf, record) if facts.btf and record else []
             return found if provider == "fexit" else [item for item in found if not item.endswith("retval")]
         case "rawtracepoint":
-            return _signature(facts.raw_tracepoint(location.function))
+            return [item.replace("*", " *", 1) for item in _signature(facts.raw_tracepoint(location.function))]
         case "uprobe":
             return _signature(facts.user_function(location.target, location.function))
         case "uretprobe":
@@ -164,9 +172,16 @@ def _types(facts: HostFacts, *, keyword: str, pattern: str, verbose: bool) -> It
 
 
 def _of_program(facts: HostFacts, text: str, *, verbose: bool) -> Iterator[str]:
+    """Each probe that the program names, once. Raises ProgramError."""
     from tracelang.compiler import parse
 
-    program, _ = parse(text)
-    for probe in program.probes if program else ():
+    program, diagnostics = parse(text)
+    if program is None or diagnostics.failed:
+        raise ProgramError(diagnostics)
+    shown = set()
+    for probe in program.probes:
         for point in probe.attach_points:
-            yield from _matching(facts, point.text, verbose=verbose)
+            for line in _matching(facts, point.text, verbose=verbose):
+                if verbose or line not in shown:
+                    shown.add(line)
+                    yield line

@@ -9,7 +9,9 @@ from pathlib import Path
 FORMATS = ("text", "json")
 BUFFERING = ("line", "full", "none")
 STAGES = ("all", "ast", "types", "codegen", "codegen-opt", "libbpf", "verifier", "parse", "dis")
+FEATURES = ("kprobe_multi", "kprobe_session", "uprobe_multi")
 _MAX_PID = 4194304
+_LARGEST = (1 << 64) - 1
 MODES = ("codegen", "compiler-bench", "bench", "test", "format")
 
 _WITH_VALUE = {
@@ -75,6 +77,7 @@ class Options:
     expression: str | None = None
     file: str | None = None
     pid: int = 0
+    pid_text: str | None = None  # of -p, until the program has been found
     command: str | None = None
     output: str | None = None
     format: str = "text"
@@ -138,6 +141,8 @@ def _is_flag(word: str) -> bool:
 
 def _take(word: str, rest: list[str], options: Options) -> None:
     """One flag, with its value if it has one; short flags may stand together (-lv)."""
+    if word == "-kk":
+        raise UsageError("USAGE: -kk has been deprecated. Use a single -k: it tells of failed lookups and reads.")
     name, equals, value = word.partition("=") if word.startswith("--") else (word, "", "")
     if name in _WITH_VALUE:
         if not equals:
@@ -159,15 +164,19 @@ def _set(name: str, value: str, options: Options) -> None:
         case "expression":
             options.expression = value
         case "pid":
-            options.pid = _pid(value)
+            options.pid_text = value
         case "command":
             options.command = value
         case "output":
             options.output = value
         case "format":
-            options.format = _one_of(value, FORMATS, "Invalid output format")
+            if value not in FORMATS:
+                raise UsageError(f'Invalid output format "{value}"\nValid formats: {_listed(FORMATS)}')
+            options.format = value
         case "buffering":
-            options.buffering = _one_of(value, BUFFERING, "Invalid buffering mode")
+            if value not in BUFFERING:
+                raise UsageError("USAGE: -B must be either 'line', 'full', or 'none'.")
+            options.buffering = value
         case "include_folder":
             options.include_folders.append(Path(value))
         case "include":
@@ -175,30 +184,38 @@ def _set(name: str, value: str, options: Options) -> None:
         case "debug_folder":
             options.debug_folders += [Path(folder) for folder in value.split(":") if folder]
         case "dwarf_pid":
-            options.dwarf_pids.append(_pid(value))
+            options.dwarf_pids.append(parse_pid(value))
         case "stage":
-            options.stages.add(_one_of(value, STAGES, "Unknown debug stage"))
+            if value not in STAGES:
+                raise UsageError(f"USAGE: invalid option for -d: {value}\nValid values: {_listed(STAGES)}")
+            options.stages.add(value)
         case "mode":
-            options.mode = _one_of(value, MODES, "Invalid mode")
+            if value not in MODES:
+                raise UsageError(f"USAGE: --mode can only be {_listed(MODES[:-1])} or '{MODES[-1]}'.")
+            options.mode = value
         case "probe_filter":
             options.probe_filter = value
         case "feature":
+            unknown = set(value.split(",")) - set(FEATURES)
+            if unknown:
+                raise UsageError(f"USAGE: --no-feature can only have values '{','.join(FEATURES)}'.")
             options.features_off.update(value.split(","))
         case "emit":
             raise UsageError("USAGE: this engine makes no object file; -d codegen shows what is compiled")
 
 
-def _one_of(value: str, choices: tuple[str, ...], complaint: str) -> str:
-    if value not in choices:
-        valid = ", ".join(f"'{choice}'" for choice in choices)
-        raise UsageError(f'{complaint} "{value}"\nValid values: {valid}')
-    return value
+def _listed(choices: tuple[str, ...]) -> str:
+    return ", ".join(f"'{choice}'" for choice in choices)
 
 
-def _pid(text: str) -> int:
+def parse_pid(text: str) -> int:
+    """The number of -p. Raises UsageError."""
     if not text.isdecimal():
-        raise UsageError(f"Failed to parse pid: pid '{text}' is not a valid decimal number")
+        kind = "trailing bytes" if text[:1].isdecimal() else "integer"
+        raise UsageError(f"Failed to parse pid: invalid {kind}: {text}")
     pid = int(text)
+    if pid > _LARGEST:
+        raise UsageError(f"Failed to parse pid: overflow error, maximum value is {_LARGEST}: {text}")
     if not 0 < pid <= _MAX_PID:
-        raise UsageError(f"Failed to parse pid: pid '{text}' out of valid pid range [1,{_MAX_PID}]")
+        raise UsageError(f"Pid out of range: {text}")
     return pid

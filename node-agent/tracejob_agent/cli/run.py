@@ -20,6 +20,7 @@ from tracejob_agent.cli.child import Child
 from tracejob_agent.cli.controller import LocalController
 from tracejob_agent.cli.options import Options
 from tracejob_agent.cli.trials import Trial, Trials
+from tracejob_agent.errors import TargetError
 from tracejob_agent.lazy_facts import LazyFacts
 from tracejob_agent.preparation import Prepared, prepare, prepare_here
 from tracelang.facts import Facts
@@ -110,11 +111,13 @@ def _trace(
     out = io.StringIO() if dry_run else stack.enter_context(_output(options))
     trials = trials_of(options, out)
     controller = LocalController(pid=options.pid, child=child, symbols=symbols, dry_run=dry_run, trials=trials)
+    controller.announces = NOTIFICATION in os.environ and bool(options.output)
     sink_options = SinkOptions(
         program=program.name,
-        quiet=options.has("quiet") or trials is not None,
+        quiet=options.has("quiet") or trials is not None or dry_run,
         warnings=not options.has("no_warnings"),
-        notify=NOTIFICATION in os.environ,
+        notify=NOTIFICATION in os.environ and not options.output,
+        print_maps=trials is None,
         flush=options.buffering != "full",
         layouts=facts,
         user_symbols=symbols,
@@ -162,7 +165,11 @@ def _output(options: Options) -> Iterator[Out]:
     from tracejob_agent.output.queued_text import QueuedText
 
     if options.output:
-        with Path(options.output).open("wb") as file:
+        try:
+            file = Path(options.output).open("wb")  # noqa: SIM115 - closed below; what can fail here is the opening
+        except OSError as error:
+            raise TargetError(f'Failed to open output file: "{options.output}": {error.strerror}') from error
+        with file:
             stream = QueuedText(file.fileno())
             yield stream
             stream.drain()

@@ -65,7 +65,7 @@ class Trials:
         chosen = [item for item in loaded.programs if self._name_of(item) is not None]
         self._waiting = sorted(chosen, key=lambda item: item.spec.probe_index)
         if self._kind is Trial.TEST:
-            self._out.write(f"{_GREEN}[==========]{_PLAIN} Running {_tests(len(chosen))}.\n")
+            self._out.write(f"{_GREEN}[==========]{_PLAIN} Running {len(chosen)} tests.\n")
 
     def step(self, sink: ErrorCount) -> bool:
         """Run the next; False when all have run and were reported."""

@@ -92,9 +92,7 @@ def _readable(path: Path) -> Elf | None:
 class Binaries:
     """Finds and keeps the binaries of one target."""
 
-    def __init__(
-        self, roots: tuple[Path, ...], pids: tuple[int, ...], debug_folders: tuple[Path, ...] = ()
-    ) -> None:
+    def __init__(self, roots: tuple[Path, ...], pids: tuple[int, ...], debug_folders: tuple[Path, ...] = ()) -> None:
         """debug_folders: of this machine, where files with symbols and types are looked for first."""
         self._debug_folders = debug_folders
         self._roots = roots

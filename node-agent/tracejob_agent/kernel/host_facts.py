@@ -259,5 +259,9 @@ class HostFacts:
     def cpu_count(self) -> int:
         return features.possible_cpus()
 
+    def link_type(self, name: str) -> bool:
+        """Whether the kernel knows a kind of attachment, "UPROBE_MULTI"."""
+        return self.enum_value(f"BPF_LINK_TYPE_{name}") is not None
+
     def helper(self, name: str) -> bool:
         return self.enum_value(f"BPF_FUNC_{name.removeprefix('bpf_')}") is not None

@@ -49,9 +49,7 @@ def address_of_line(info: DWARFInfo, wanted: SourceLine) -> int:
     if not addresses:
         raise LineNotFound(f"DWARF error: Unable to map '{wanted}' to address")
     if len(paths) > 1:
-        raise LineNotFound(
-            f"DWARF error: Ambiguous source path, matches multiple files: {', '.join(sorted(paths))}"
-        )
+        raise LineNotFound(f"DWARF error: Ambiguous source path, matches multiple files: {', '.join(sorted(paths))}")
     return min(addresses)
 
 

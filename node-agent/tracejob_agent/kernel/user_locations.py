@@ -13,9 +13,7 @@ from tracejob_agent.kernel.source_lines import LineNotFound, SourceLine
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher
 from tracelang.facts import Location
 
-_FORCE = (
-    "Use --unsafe to force attachment. WARNING: This option could lead to data corruption in the target process."
-)
+_FORCE = "Use --unsafe to force attachment. WARNING: This option could lead to data corruption in the target process."
 
 
 def uprobe_locations(

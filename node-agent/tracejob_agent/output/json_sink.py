@@ -7,15 +7,16 @@ from typing import TextIO
 
 from tracejob_agent.output.decode import Buffer
 from tracejob_agent.output.events import (
+    Complaint,
     Failure,
+    complaint,
     event_formatter,
-    read_file,
+    file_reader,
     run_command,
-    runtime_error_text,
     value_formatter,
 )
 from tracejob_agent.output.map_format import MapFormat
-from tracejob_agent.output.names import Names
+from tracejob_agent.output.names import Names, error_text
 from tracejob_agent.output.queued_text import Out, drain, has_room
 from tracejob_agent.output.show import json_text, json_writer
 from tracejob_agent.output.sink_base import NOTIFICATION, SinkOptions, map_formats, names_of, print_arguments
@@ -24,7 +25,7 @@ from tracelang.plan import EventKind, EventSpec, MapSpec
 
 Action = Callable[[Buffer], None]
 
-_TYPES = {EventKind.PRINTF: "printf", EventKind.TIME: "time", EventKind.JOIN: "join", EventKind.STRFTIME: "strftime"}
+_TYPES = {EventKind.PRINTF: "printf", EventKind.TIME: "time", EventKind.STRFTIME: "strftime"}
 
 
 class JsonSink:
@@ -40,12 +41,14 @@ class JsonSink:
         self._lost = 0
         self.errors = 0  # errorf() calls
         self._names: Names
+        self._read_file: Callable[[str], str | Failure]
 
     def started(self, session: SessionView) -> None:
         self._names = names_of(session, self._options)
         self._maps = map_formats(session.plan, self._names)
+        self._read_file = file_reader(session.plan)
         self._actions = {event.id: self._action(event) for event in session.plan.events}
-        self._print_maps = bool(session.plan.config.get("print_maps_on_exit", True))
+        self._print_maps = self._options.print_maps and bool(session.plan.config.get("print_maps_on_exit", True))
 
     def attached(self, report: AttachReport) -> None:
         for warning in report.warnings:
@@ -96,7 +99,10 @@ class JsonSink:
     def _action(self, event: EventSpec) -> Action:
         names = self._names
         match event.kind:
-            case EventKind.PRINTF | EventKind.TIME | EventKind.JOIN | EventKind.STRFTIME:
+            case EventKind.JOIN:
+                words = event_formatter(event, names)
+                return lambda record: self._data("join", json_text(words(record).removesuffix("\n")))
+            case EventKind.PRINTF | EventKind.TIME | EventKind.STRFTIME:
                 text, kind = event_formatter(event, names), _TYPES[event.kind]
                 return lambda record: self._data(kind, json_text(text(record)))
             case EventKind.PRINT_VALUE:
@@ -109,9 +115,9 @@ class JsonSink:
                 return lambda record: self._show("syscall", run_command, command(record))
             case EventKind.CAT:
                 path = event_formatter(event, names)
-                return lambda record: self._show("cat", read_file, path(record))
+                return lambda record: self._show("cat", self._read_file, path(record))
             case EventKind.RUNTIME_ERROR:
-                return lambda record: self._located("runtime_error", event, runtime_error_text(event, record, names))
+                return lambda record: self._complain(event, complaint(event, record, names))
         return lambda record: None
 
     def _message(self, event: EventSpec) -> Action:
@@ -127,6 +133,16 @@ class JsonSink:
 
         return show
 
+    def _complain(self, event: EventSpec, told: Complaint) -> None:
+        if not told.helper:
+            self._located("runtime_error", event, told.message)
+            return
+        message, where = json_text(error_text(told.code)), json_text(self._options.program)
+        self._line(
+            f'{{"type": "helper_error", "msg": {message}, "helper": "{told.helper}", "retcode": {told.code}, '
+            f'"filename": {where}, "line": {event.line}, "col": {event.column}}}'
+        )
+
     def _located(self, kind: str, event: EventSpec, message: str) -> None:
         self._line(
             f'{{"type": "{kind}", "msg": {json_text(message)}, "filename": {json_text(self._options.program)}, '
@@ -138,6 +154,8 @@ class JsonSink:
             return
         result = perform(argument)
         if isinstance(result, Failure):
+            if result.output:
+                self._data(kind, json_text(result.output))
             self._notices.write(f"ERROR: {result.message}\n")
         else:
             self._data(kind, json_text(result))

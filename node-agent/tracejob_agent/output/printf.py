@@ -163,7 +163,7 @@ def _octal_with_zero(convert: Convert | None) -> Convert:
 
 
 def _pointer(value: int) -> str:
-    return f"0x{value & 0xFFFFFFFFFFFFFFFF:x}"
+    return f"0x{value & 0xFFFFFFFFFFFFFFFF:x}" if value else "0"
 
 
 def _character(value: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tracejob_agent.output.decode import Buffer, decoder
-from tracejob_agent.output.events import Failure, event_formatter, read_file, run_command, runtime_error_text
+from tracejob_agent.output.events import Failure, complaint, event_formatter, file_reader, run_command
 from tracejob_agent.output.names import Names
 from tracejob_agent.output.record_values import MapRecorder, as_unicode, plain, readable
 from tracejob_agent.output.record_writer import RecordWriter
@@ -63,6 +63,7 @@ class RecordSink:
         self._actions: dict[int, Callable[[Buffer], None]] = {}
         self._maps: dict[str, MapRecorder] = {}
         self._names: Names
+        self._read_file: Callable[[str], str | Failure]
 
     def started(self, session: SessionView) -> None:
         self._names = names_of(session, self._options)
@@ -70,6 +71,7 @@ class RecordSink:
         self._maps = {
             spec.user.name: MapRecorder(spec.user, self._names) for spec in session.plan.maps if spec.user is not None
         }
+        self._read_file = file_reader(session.plan)
         self._actions = {event.id: self._action(event) for event in session.plan.events}
 
     def attached(self, report: AttachReport) -> None:
@@ -167,11 +169,9 @@ class RecordSink:
 
                 return show_value
             case EventKind.RUNTIME_ERROR:
-                return lambda record: self._output(
-                    "warning", f"{runtime_error_text(event, record, names)}\n", event=event
-                )
+                return lambda record: self._output("warning", complaint(event, record, names).text(), event=event)
             case EventKind.SYSTEM | EventKind.CAT:
-                perform = run_command if event.kind is EventKind.SYSTEM else read_file
+                perform = run_command if event.kind is EventKind.SYSTEM else self._read_file
                 argument = event_formatter(event, names)
                 return lambda record: self._perform(event, perform(argument(record)))
             case _:
@@ -193,6 +193,8 @@ class RecordSink:
 
     def _perform(self, event: EventSpec, result: str | Failure) -> None:
         if isinstance(result, Failure):
+            if result.output:
+                self._output(event.kind.value, result.output, event=event)
             self._output("error", f"{result.message}\n", event=event)
         else:
             self._output(event.kind.value, result, event=event)

@@ -26,6 +26,7 @@ class SinkOptions:
     """program: the program's file name, for errorf(). flush: after each batch of events.
 
     cancelled: whether the user has asked for the end: no more commands are run then, whatever is waiting.
+    print_maps: show maps in the end, if the program doesn't say otherwise.
     notify: print __BPFTRACE_NOTIFY_PROBES_ATTACHED once everything is attached. runtime_errors: show helpers' (-k).
     """
 
@@ -33,6 +34,7 @@ class SinkOptions:
     quiet: bool = False
     warnings: bool = True
     notify: bool = False
+    print_maps: bool = True
     flush: bool = True
     text: Callable[[bytes], str] = raw_text
     layouts: Layouts | None = None

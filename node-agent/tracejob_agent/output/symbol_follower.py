@@ -35,13 +35,18 @@ class SymbolFollower:
         self._symbols = symbols
         self._events = ProcessEvents()
         self._next = 0.0
+        symbols.catch_up = self._read  # an address may be shown before its process's maps were due
 
     def poll(self, now: float) -> None:
         if now >= self._next:
             self._next = now + _POLL_SECONDS
-            self._symbols.follow(self._events.read())
+            self._read()
+
+    def _read(self) -> None:
+        self._symbols.follow(self._events.read())
 
     def close(self) -> None:
+        self._symbols.catch_up = lambda: None
         self._events.close()
 
 

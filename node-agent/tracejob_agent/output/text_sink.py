@@ -8,10 +8,10 @@ from typing import TextIO
 from tracejob_agent.output.decode import Buffer
 from tracejob_agent.output.events import (
     Failure,
+    complaint,
     event_formatter,
-    read_file,
+    file_reader,
     run_command,
-    runtime_error_text,
     value_formatter,
 )
 from tracejob_agent.output.map_format import MapFormat
@@ -39,12 +39,14 @@ class TextSink:
         self._lost = 0
         self.errors = 0  # errorf() calls
         self._names: Names
+        self._read_file: Callable[[str], str | Failure]
 
     def started(self, session: SessionView) -> None:
         self._names = names_of(session, self._options)
         self._maps = map_formats(session.plan, self._names)
+        self._read_file = file_reader(session.plan)
         self._actions = {event.id: self._action(event) for event in session.plan.events}
-        self._print_maps = bool(session.plan.config.get("print_maps_on_exit", True))
+        self._print_maps = self._options.print_maps and bool(session.plan.config.get("print_maps_on_exit", True))
 
     def attached(self, report: AttachReport) -> None:
         for warning in report.warnings:
@@ -116,12 +118,12 @@ class TextSink:
             case EventKind.ERRORF | EventKind.WARNF | EventKind.DEBUGF:
                 return self._message(event)
             case EventKind.SYSTEM | EventKind.CAT:
-                perform = run_command if event.kind is EventKind.SYSTEM else read_file
+                perform = run_command if event.kind is EventKind.SYSTEM else self._read_file
                 argument = event_formatter(event, names)
                 return lambda record: self._show(event, perform, argument(record))
             case EventKind.RUNTIME_ERROR:
                 return lambda record: self._notice(
-                    f"{self._place(event)}: WARNING: {runtime_error_text(event, record, names)}"
+                    f"{self._place(event)}: WARNING: {complaint(event, record, names).text()}".rstrip("\n")
                 )
         return lambda record: None
 
@@ -146,11 +148,12 @@ class TextSink:
             return
         result = perform(argument)
         if isinstance(result, Failure):
+            self._out.write(result.output)
             self._notice(f"ERROR: {result.message}")
-        else:
-            self._out.write(result)
-            if event.kind is EventKind.SYSTEM:
-                self._out.write("\n")
+            return
+        self._out.write(result)
+        if event.kind is EventKind.SYSTEM:
+            self._out.write("\n")
 
     def _notice(self, text: str) -> None:
         drain(self._out)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -58,6 +58,10 @@ class WholeMachine:
         return ()
 
 
+def _nothing_new() -> None:
+    pass
+
+
 class UserSymbols:
     """cpp_demangle: whether names of compilers are made readable. target: whose records are worth a look."""
 
@@ -70,6 +74,7 @@ class UserSymbols:
         self._missing: dict[tuple[tuple[int, int], int, str], float] = {}  # when to look again
         self._roots: tuple[float, tuple[Path, ...]] = (float("-inf"), ())
         self._jit = JitSymbols()
+        self.catch_up: Callable[[], None] = _nothing_new  # takes what the kernel has told since
 
     def resolve(self, pid: int, address: int) -> UserSymbol | None:
         """The function at `address` in the process; None when no file is mapped there."""
@@ -134,6 +139,9 @@ class UserSymbols:
 
     def _mapping(self, pid: int, address: int) -> Mapping | None:
         found = self._maps.get(pid, NO_MAPPINGS).at(address)
+        if found is None:
+            self.catch_up()
+            found = self._maps.get(pid, NO_MAPPINGS).at(address)
         if found is None:
             self.remember(pid)
             found = self._maps[pid].at(address)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tracelang import ir
 from tracelang.codegen import expressions, maps
+from tracelang.codegen.failures import map_is_full
 from tracelang.codegen.values import CodegenError, c_type
 from tracelang.codegen.writer import Writer
 from tracelang.plan import Counter
@@ -56,6 +57,7 @@ def _insert_if_new(writer: Writer, where: maps.Target, *, slot: str, size: int) 
         writer.emit(f"{slot} = bpf_map_lookup_elem({where.macro}, {where.key});")
         with writer.block(f"if (!{slot})"):
             maps.count_up(writer, Counter.MAP_FULL)
+            map_is_full(writer, writer.span, -maps.E2BIG)
 
 
 def _apply(writer: Writer, kind: AggregateType, *, slot: str, number: str, repeat: str, is_ours: bool) -> None:

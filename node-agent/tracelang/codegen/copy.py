@@ -5,8 +5,10 @@ Comes in: places and sizes; goes out: statements. Small pieces become inline sto
 
 from __future__ import annotations
 
+from tracelang.codegen.failures import told, watched
 from tracelang.codegen.values import Place
 from tracelang.codegen.writer import Writer
+from tracelang.source import Span
 from tracelang.types import AddressSpace, StringType, Type, size_of
 
 INLINE_LIMIT = 64
@@ -40,8 +42,16 @@ def zero(writer: Writer, destination: Place, size: int) -> None:
         writer.emit(f"bpf_probe_read_kernel({destination.address}, {size}, (void *)0);")
 
 
-def read_into(writer: Writer, *, source: Place, destination: Place, type_: Type, zero_fill: bool = True) -> None:
-    """A value of the type from anywhere into BPF memory; zero bytes where it can't be read."""
+def read_into(
+    writer: Writer,
+    *,
+    source: Place,
+    destination: Place,
+    type_: Type,
+    zero_fill: bool = True,
+    span: Span | None = None,
+) -> None:
+    """A value of the type from anywhere into BPF memory; zero bytes where it can't be read. span: what reads it."""
     size = size_of(type_)
     if source.is_ours:
         copy(writer, source=source, destination=destination, size=size)
@@ -52,7 +62,8 @@ def read_into(writer: Writer, *, source: Place, destination: Place, type_: Type,
             zero(writer, destination, size)
         call = f"bpf_probe_read_{space}_str({destination.address}, {size}, {source.pointer})"
         last = f"bpf_probe_read_{space}({destination.at(size - 1).address}, 1, {source.at(size - 1).pointer});"
+        got = told(writer, call, span)
         # An array of characters that is full has no NUL, and the helper puts one over the last.
-        writer.emit(f"if ({call} == {size}) {last}" if size > 1 else f"{call};")
+        writer.emit(f"if ({got} == {size}) {last}" if size > 1 else f"{got};")
     else:
-        writer.emit(f"bpf_probe_read_{space}({destination.address}, {size}, {source.pointer});")
+        watched(writer, f"bpf_probe_read_{space}({destination.address}, {size}, {source.pointer})", span)

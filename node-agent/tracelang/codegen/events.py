@@ -7,7 +7,7 @@ Comes in: ir.Emit; goes out: reserve, stores of every argument at its field's of
 from __future__ import annotations
 
 from tracelang import ir
-from tracelang.codegen import maps, places
+from tracelang.codegen import maps, places, trace_pipe
 from tracelang.codegen.values import Place, c_type
 from tracelang.codegen.writer import Writer
 from tracelang.plan import Counter, EventKind, EventSpec, MapRole
@@ -21,6 +21,9 @@ UNLIMITED = frozenset({EventKind.EXIT, EventKind.CLEAR_MAP, EventKind.ZERO_MAP, 
 
 def emit(writer: Writer, statement: ir.Emit) -> None:
     spec = writer.module.typed.events[statement.event]
+    if spec.kind is EventKind.DEBUGF and writer.module.options.interactive:
+        trace_pipe.print_formatted(writer, spec, statement.arguments)
+        return
     writer.module.emitters.setdefault(statement.event, set()).add(writer.program.slot)
     if writer.module.options.events_per_second and spec.kind not in UNLIMITED:
         writer.module.role_macro(MapRole.RATE)

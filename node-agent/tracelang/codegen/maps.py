@@ -11,6 +11,7 @@ import msgspec
 from tracelang import ir
 from tracelang.codegen import aggregates, expressions, places
 from tracelang.codegen.copy import copy, zero
+from tracelang.codegen.failures import map_is_full
 from tracelang.codegen.module import ARRAYS, PER_CPU, presence_of
 from tracelang.codegen.values import CodegenError, Place, c_type, is_signed, literal
 from tracelang.codegen.writer import Writer
@@ -19,6 +20,7 @@ from tracelang.types import AddressSpace, AggregateType, is_scalar, size_of
 
 BPF_ANY = 0
 BPF_NOEXIST = 1
+E2BIG = 7
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -140,8 +142,10 @@ def set_value(writer: Writer, statement: ir.SetMap) -> None:
 
 def update(writer: Writer, where: Target, value: str, *, flags: int = BPF_ANY) -> None:
     """bpf_map_update_elem; a refusal is counted."""
-    with writer.block(f"if (bpf_map_update_elem({where.macro}, {where.key}, {value}, {flags}))"):
+    call = f"bpf_map_update_elem({where.macro}, {where.key}, {value}, {flags})"
+    with writer.block(f"if ({call})"):
         count_up(writer, Counter.MAP_FULL)
+        map_is_full(writer, writer.span, -E2BIG)
 
 
 def count_up(writer: Writer, what: Counter) -> None:
@@ -186,6 +190,7 @@ def add(writer: Writer, expr: ir.MapAdd) -> str:
             last = writer.lines.pop()
             with writer.block(f"{last.text} else"):
                 count_up(writer, Counter.MAP_FULL)
+                map_is_full(writer, expr.span, -E2BIG)
     if expr.postfix:
         return f"({c_type(expr.type)}){old}"
     unsigned = f"u{kind[1:]}" if is_signed(where.typed.value) else kind

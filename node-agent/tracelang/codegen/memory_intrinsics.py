@@ -8,6 +8,7 @@ from __future__ import annotations
 from tracelang import ir
 from tracelang.codegen import expressions, intrinsics, places, strings, tasks
 from tracelang.codegen.copy import copy, read_into, zero
+from tracelang.codegen.failures import watched
 from tracelang.codegen.intrinsics import BPF_F_USER_STACK
 from tracelang.codegen.values import CodegenError, Place, c_type
 from tracelang.codegen.writer import Writer
@@ -81,16 +82,16 @@ def _read_string(writer: Writer, expr: ir.Intrinsic, *, zero_fill: bool) -> plac
     if len(expr.arguments) > 1:
         wanted = expr.arguments[1]
         if isinstance(wanted, ir.Constant):
-            limit = str(min(max(wanted.value + 1, 1), size))
+            limit = str(min(max(wanted.value, 1), size))
         else:
             text = expressions.value(writer, wanted)
-            limit = writer.temp_of("u64", f"(u64){text} < {size - 1} ? (u64){text} + 1 : {size}", "limit")
+            limit = writer.temp_of("u64", f"(u64){text} < {size} ? (u64){text} | !{text} : {size}", "limit")
     space = "user" if source.space is AddressSpace.USER else "kernel"
 
     def fill(to: Place) -> None:
         if zero_fill:
             zero(writer, to, size)
-        writer.emit(f"bpf_probe_read_{space}_str({to.address}, {limit}, {source.pointer});")
+        watched(writer, f"bpf_probe_read_{space}_str({to.address}, {limit}, {source.pointer})", expr.span)
 
     return fill
 
@@ -110,6 +111,16 @@ def _read_buffer(writer: Writer, expr: ir.Intrinsic, *, zero_fill: bool) -> plac
             length = writer.temp_of("u64", f"(u64){text} < {size} ? (u64){text} : {size}", "length")
     elif isinstance(expr.arguments[0].type, ArrayType):
         wanted = min(size_of(expr.arguments[0].type), size)
+    literal = expr.arguments[0]
+    if isinstance(literal, ir.StringConstant) and not length:
+        # Behind the text there is nothing to read: zeroes.
+        content = literal.data[:wanted].ljust(size, b"\0")
+
+        def fill_constant(to: Place) -> None:
+            writer.emit(f"{to.lvalue('u32')} = {wanted};")
+            strings.store_constant(writer, content, to.at(4))
+
+        return fill_constant
     length = length or str(wanted)
     helper = "bpf_probe_read_user" if source.space is AddressSpace.USER else "bpf_probe_read_kernel"
 
@@ -117,7 +128,7 @@ def _read_buffer(writer: Writer, expr: ir.Intrinsic, *, zero_fill: bool) -> plac
         writer.emit(f"{to.lvalue('u32')} = {length};")
         if zero_fill:
             zero(writer, to.at(4), size)
-        writer.emit(f"{helper}({to.at(4).address}, {length}, {source.pointer});")
+        watched(writer, f"{helper}({to.at(4).address}, {length}, {source.pointer})", expr.span)
 
     return fill
 

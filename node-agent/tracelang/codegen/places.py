@@ -21,6 +21,7 @@ from tracelang.codegen import (
     subprograms,
 )
 from tracelang.codegen.copy import copy, read_into, zero
+from tracelang.codegen.failures import watched
 from tracelang.codegen.values import (
     CodegenError,
     Place,
@@ -31,6 +32,7 @@ from tracelang.codegen.values import (
     variable_place,
 )
 from tracelang.codegen.writer import Writer
+from tracelang.source import Span
 from tracelang.types import (
     AddressSpace,
     BufferType,
@@ -158,7 +160,7 @@ def in_our_memory(writer: Writer, expr: ir.Expr) -> Place:
     if found.is_ours:
         return found
     buffer = writer.buffer(size_of(expr.type), "copy")
-    read_into(writer, source=found, destination=buffer, type_=expr.type)
+    read_into(writer, source=found, destination=buffer, type_=expr.type, span=expr.span)
     return buffer
 
 
@@ -177,10 +179,10 @@ def load(writer: Writer, expr: ir.Expr) -> str:
     """A scalar out of a place."""
     if isinstance(expr, ir.BitField):
         return _load_bits(writer, expr)
-    return load_at(writer, place(writer, expr), expr.type, access=getattr(expr, "access", ""))
+    return load_at(writer, place(writer, expr), expr.type, access=getattr(expr, "access", ""), span=expr.span)
 
 
-def load_at(writer: Writer, source: Place, type_: Type, *, access: str = "") -> str:
+def load_at(writer: Writer, source: Place, type_: Type, *, access: str = "", span: Span | None = None) -> str:
     kind = c_type(type_)
     if source.is_ours:
         if source.aligned_to() >= align_of(type_):
@@ -193,7 +195,7 @@ def load_at(writer: Writer, source: Place, type_: Type, *, access: str = "") -> 
     name = writer.temp_of(kind, "0", "loaded")
     note = f"  /* {comment(access)} */" if access else ""
     helper = "bpf_probe_read_user" if source.space is AddressSpace.USER else "bpf_probe_read_kernel"
-    writer.emit(f"{helper}(&{name}, sizeof({name}), {source.pointer});{note}")
+    watched(writer, f"{helper}(&{name}, sizeof({name}), {source.pointer})", span, note=note)
     return name
 
 
@@ -201,7 +203,7 @@ def _load_bits(writer: Writer, expr: ir.BitField) -> str:
     from tracelang.types import IntType
 
     base = _base(writer, expr.base).at(expr.offset)
-    storage = load_at(writer, base, IntType(expr.storage * 8, signed=False), access=expr.access)
+    storage = load_at(writer, base, IntType(expr.storage * 8, signed=False), access=expr.access, span=expr.span)
     return extract_bits(storage, shift=expr.shift, width=expr.width, type_=expr.type)
 
 
@@ -267,7 +269,7 @@ def prepare(writer: Writer, expr: ir.Expr, *, zero_fill: bool = True) -> Fill:
         raise CodegenError(f"no code for {type(expr).__name__}")
     source = place(writer, expr)
     return lambda destination: read_into(
-        writer, source=source, destination=destination, type_=expr.type, zero_fill=zero_fill
+        writer, source=source, destination=destination, type_=expr.type, zero_fill=zero_fill, span=expr.span
     )
 
 

@@ -89,8 +89,8 @@ def length(writer: Writer, expr: ir.Expr) -> str:
 
 
 def index(writer: Writer, haystack: ir.Expr, needle: ir.Expr) -> str:
-    """Where the needle begins in the haystack; -1 when nowhere. An empty needle is at 0."""
-    result = writer.temp_of("s64", "-1", "found")
+    """Where the needle begins in the haystack; -2 when nowhere. An empty needle is at 0."""
+    result = writer.temp_of("s64", "-2", "found")
     hay = terminated(writer, haystack)
     if isinstance(needle, ir.StringConstant):
         content = needle.data.split(b"\0")[0]

@@ -63,8 +63,11 @@ def _stack(*, user: bool) -> Rule:
             name = rest.pop(0)
             assert isinstance(name, nodes.Identifier)
             if name.name not in {item.value for item in StackMode}:
-                hint = "use bpftrace, perf, raw" + (" or build_id" if user else "")
-                return body.error(name.span, f"{call.name}() expects a valid stack mode, not {name.name}", hint)
+                return body.error(
+                    name.span,
+                    f"Error parsing stack mode: {call.name}: Invalid value for stack_mode: "
+                    "valid values are bpftrace, raw, perf, and build_id.",
+                )
             mode = StackMode(name.name)
             if mode is StackMode.BUILD_ID and not user:
                 return body.error(name.span, "'build_id' stack mode can only be used for ustack")
@@ -72,7 +75,9 @@ def _stack(*, user: bool) -> Rule:
             limit = body.lower(body, rest.pop(0))
             number = constant_number(limit)
             if number is None or isinstance(limit.type, UnresolvedType) or not is_integer(limit.type):
-                return body.error(call.span, f"{call.name}: invalid limit value: it has to be a literal number")
+                return body.error(call.span, f"{call.name}: invalid limit value", "it has to be a literal number")
+            if number < 0:
+                return body.error(call.span, f"{call.name}: invalid limit value", "it can't be negative")
             if not 0 < number <= MAX_STACK_DEPTH:
                 return body.error(
                     call.span, f"{call.name}([int limit]): limit shouldn't exceed {MAX_STACK_DEPTH}, {number} given"

@@ -47,6 +47,8 @@ def _str(body: Body, call: nodes.Call) -> ir.Expr:
         return missing(call.span)
     if isinstance(value.type, StringType):
         if length is None or constant_number(length) is not None:
+            if isinstance(value, ir.StringConstant):
+                return _cut(value, constant_number(length) if length is not None else None)
             return convert(value, StringType(min(size, value.type.size))) if length is not None else value
     elif not isinstance(value.type, PointerType | ArrayType) and not is_integer(value.type):
         return body.error(
@@ -59,9 +61,16 @@ def _str(body: Body, call: nodes.Call) -> ir.Expr:
     return ir.Intrinsic(call.span, StringType(size), _KIND.READ_STRING, operands, {"space": space.value})
 
 
+def _cut(text: ir.StringConstant, length: int | None) -> ir.Expr:
+    """A literal's first characters."""
+    return text if length is None else text_constant(text.span, text.data[:length].decode("utf-8", "surrogateescape"))
+
+
 def _parameter_text(body: Body, node: nodes.Expression) -> str | None:
     """Of `$1` and `$1 + 2`: the text behind; None: it is something else."""
     match node:
+        case nodes.Integer(value=value):
+            return str(value)
         case nodes.PositionalParameter(index=index):
             given = body.analysis.options.positional
             return given[index - 1] if 1 <= index <= len(given) else ""
@@ -83,13 +92,13 @@ def _text_size(body: Body, call: nodes.Call, length: ir.Expr | None) -> int | No
     if number < 0:
         body.error(call.span, f"{call.name} cannot use negative length ({number})")
         return None
-    if number + 1 > limit:
+    if number > limit:
         body.warn(
             call.span,
             f"length param ({number}) is too long and will be shortened to {limit} bytes (see BPFTRACE_MAX_STRLEN)",
         )
         return limit
-    return number + 1
+    return max(number, 1)
 
 
 def _buf(body: Body, call: nodes.Call) -> ir.Expr:
@@ -145,11 +154,11 @@ def _reg(body: Body, call: nodes.Call) -> ir.Expr:
         return missing(call.span)
     if body.provider is None or not body.provider.registers:
         return body.error(
-            call.span, f"The reg function can only be used with 'kprobe' and 'uprobe' probes ('{body.kind}' used here)"
+            call.span, f'reg can not be used with "{body.kind}" probes', "it reads registers: use a kprobe or a uprobe"
         )
     if name not in PT_REGS:
         return body.error(
-            call.span, f"'{name}' is not a valid register on this architecture", did_you_mean(name, PT_REGS)
+            call.span, f"'{name}' is not a valid register on this architecture (x86_64)", did_you_mean(name, PT_REGS)
         )
     return ir.RegisterNamed(call.span, U64, name)
 

@@ -9,6 +9,7 @@ from tracelang.literals import written_number
 from tracelang.lowering.body import Body, missing
 from tracelang.lowering.casts import type_of
 from tracelang.lowering.convert import constant_number, constant_text, integer, text_constant
+from tracelang.source import NOWHERE
 from tracelang.type_rules import UnresolvedType, base_name, harden, show
 from tracelang.types import BOOL, S64, U64, IntType, RecordType, size_of
 
@@ -68,6 +69,13 @@ def _getopt(body: Body, call: nodes.Call) -> ir.Expr:
     if isinstance(default.type, UnresolvedType):
         return missing(call.span)
     text, number = constant_text(default), constant_number(default)
+    known = body.analysis.option_defaults.setdefault(name, text if text is not None else number)
+    if known != (text if text is not None else number):
+        return body.error(
+            call.span,
+            f"Command line option '{name}' needs to have the same default value in all places it is used. "
+            f"Previous default value: {known}",
+        )
     if text is not None:
         return text_constant(call.span, text if given is None else given)
     if number is None:
@@ -78,11 +86,9 @@ def _getopt(body: Body, call: nodes.Call) -> ir.Expr:
         return _boolean_option(body, call, name, given, default)
     if given is None:
         return integer(call.span, number, S64)
-    if given.lower() in ("true", "false"):
-        return integer(call.span, int(given.lower() == "true"), S64)
     value = written_number(given)
     if value is None or value >= 1 << 63:
-        return body.error(call.span, f"Invalid value for {name}: expected an integer, got {given!r}")
+        return body.error(NOWHERE, f"program command line option --{name} invalid integer (value: {given})")
     return integer(call.span, value, S64)
 
 

@@ -69,6 +69,18 @@ def _formatted(kind: EventKind) -> Rule:
     return lower
 
 
+_debugf_event = _formatted(EventKind.DEBUGF)
+
+
+def _debugf(body: Body, call: nodes.Call) -> ir.Expr:
+    body.warn(
+        call.span,
+        "The debugf() builtin is not recommended for production use. "
+        "For more information see bpf_trace_printk in bpf-helpers(7).",
+    )
+    return _debugf_event(body, call)
+
+
 # --- print
 
 
@@ -220,7 +232,7 @@ def _assert(body: Body, call: nodes.Call) -> ir.Expr:
     text = literal_text(body, call, 1)
     if isinstance(condition.type, UnresolvedType) or text is None:
         return missing(call.span)
-    told = emit(body, call, EventKind.ERRORF, [], text=(text + "\n").replace("%", "%%"))
+    told = emit(body, call, EventKind.ERRORF, [], text=f"assert failed: {text}\n".replace("%", "%%"))
     left = emit(body, call, EventKind.EXIT, [integer(call.span, 1, U8)])
     assert isinstance(told, ir.Sequence)
     assert isinstance(left, ir.Sequence)
@@ -232,7 +244,7 @@ OUTPUT = (
     Function("printf", "printf(format, ...)", 1, MANY, _formatted(EventKind.PRINTF), "print formatted text"),
     Function("errorf", "errorf(format, ...)", 1, MANY, _formatted(EventKind.ERRORF), "print an error with its place"),
     Function("warnf", "warnf(format, ...)", 1, MANY, _formatted(EventKind.WARNF), "print a warning with its place"),
-    Function("debugf", "debugf(format, ...)", 1, 4, _formatted(EventKind.DEBUGF), "print to the kernel's trace pipe"),
+    Function("debugf", "debugf(format, ...)", 1, 4, _debugf, "print to the kernel's trace pipe"),
     Function(
         "system", "system(format, ...)", 1, MANY, _formatted(EventKind.SYSTEM), "run a shell command", unsafe=True
     ),

@@ -6,7 +6,7 @@ from tracelang import ir, nodes
 from tracelang.functions.common import address, arguments, literal_number, only_supports
 from tracelang.functions.table import Function, Rule
 from tracelang.lowering.body import Body, missing
-from tracelang.lowering.convert import as_text, constant_text, convert, integer
+from tracelang.lowering.convert import as_text, constant_number, constant_text, convert, integer
 from tracelang.source import Span
 from tracelang.type_rules import base_name, harden
 from tracelang.types import (
@@ -24,6 +24,8 @@ from tracelang.types import (
 )
 
 _KIND = ir.IntrinsicKind
+NOT_FOUND = -2
+"""What strstr() says when the part isn't there."""
 
 
 def text_of(body: Body, value: ir.Expr, span: Span) -> ir.Expr | None:
@@ -55,15 +57,15 @@ def _texts(body: Body, call: nodes.Call, count: int) -> list[ir.Expr] | None:
 
 def _strncmp(body: Body, call: nodes.Call) -> ir.Expr:
     values = arguments(body, call)
-    length = literal_number(body, call, 2)
-    if values is None or length is None:
+    if values is None:
         return missing(call.span)
+    length = constant_number(values[2])
+    if length is None or length < 0 or not is_integer(values[2].type):
+        return body.error(call.span, "Builtin strncmp requires a non-negative literal")
     values = [as_text(body, value) for value in values]
     for value in values[:2]:
         if not isinstance(value.type, StringType):
             return only_supports(body, call, "string", value)
-    if length < 0:
-        return body.error(call.span, "strncmp(): length is negative")
     left, right = values[:2]
     a, b = constant_text(left), constant_text(right)
     if a is not None and b is not None:
@@ -87,7 +89,7 @@ def _strstr(body: Body, call: nodes.Call) -> ir.Expr:
         return missing(call.span)
     a, b = constant_text(texts[0]), constant_text(texts[1])
     if a is not None and b is not None:
-        return integer(call.span, a.find(b), S64)
+        return integer(call.span, a.find(b) if b in a else NOT_FOUND, S64)
     return ir.Intrinsic(call.span, S64, _KIND.STRING_INDEX, tuple(texts))
 
 
@@ -151,7 +153,7 @@ def _named(kind: TagKind) -> Rule:
 STRINGS = (
     Function("strncmp", "strncmp(text, text, length)", 3, 3, _strncmp, "0 when both start alike"),
     Function("strcontains", "strcontains(text, part)", 2, 2, _strcontains, "whether the text has that part"),
-    Function("strstr", "strstr(text, part)", 2, 2, _strstr, "where the part is in the text, or -1"),
+    Function("strstr", "strstr(text, part)", 2, 2, _strstr, "where the part is in the text, or -2"),
     Function("strlen", "strlen(text)", 1, 1, _strlen, "length of a text"),
     Function("strcap", "strcap(text)", 1, 1, _strcap, "bytes that a text has room for"),
     Function("str_concat", "str_concat(text, text)", 2, 2, _str_concat, "both texts as one"),

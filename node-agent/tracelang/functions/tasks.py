@@ -33,7 +33,8 @@ def _pid(body: Body, call: nodes.Call) -> ir.Expr:
     mode = call.arguments[0]
     kind = PID_KINDS.get((call.name, mode.name)) if isinstance(mode, nodes.Identifier) else None
     if kind is None:
-        return body.error(mode.span, f"Invalid PID namespace mode for {call.name}()", "use curr_ns or init")
+        shown = mode.name if isinstance(mode, nodes.Identifier) else "an expression"
+        return body.error(mode.span, f"Invalid PID namespace mode: {shown} (expects: curr_ns or init)")
     return ir.Intrinsic(call.span, U32, kind)
 
 

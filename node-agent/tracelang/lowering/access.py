@@ -8,7 +8,7 @@ from tracelang.lowering.arguments import argument_field
 from tracelang.lowering.body import Body, missing
 from tracelang.lowering.convert import constant_number, convert
 from tracelang.lowering.pointers import loaded, origin_space, target_of
-from tracelang.lowering.warnings import checked_index
+from tracelang.lowering.warnings import bounded, checked_index
 from tracelang.source import Span
 from tracelang.suggest import did_you_mean
 from tracelang.type_rules import UnresolvedType, show
@@ -26,6 +26,7 @@ from tracelang.types import (
     Type,
     VoidType,
     is_integer,
+    is_scalar,
     size_of,
     tuple_layout,
 )
@@ -238,4 +239,6 @@ def _array_element(body: Body, base: ir.Expr, index: ir.Expr, element: Type, *, 
         return ir.Member(span, type_, base, number * size_of(element), f"[{number}]")
     unsigned = IntType(64, signed=False)
     index = convert(index, unsigned)
+    if count and is_scalar(type_):
+        return bounded(body, span, ir.Element(span, type_, base, index, size_of(element), count))
     return ir.Element(span, type_, base, checked_index(body, span, index, count), size_of(element), count)

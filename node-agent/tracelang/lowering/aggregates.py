@@ -8,8 +8,9 @@ from tracelang import ir, nodes
 from tracelang.lowering.access import keep_layouts
 from tracelang.lowering.body import Body
 from tracelang.lowering.convert import constant_number, constant_text, convert
+from tracelang.lowering.counts import count_message
 from tracelang.lowering.maps import map_key, use_map
-from tracelang.source import Span
+from tracelang.source import NOWHERE, Span
 from tracelang.symbols import MapSymbol
 from tracelang.type_rules import UnresolvedType, base_name, harden, promote, show
 from tracelang.types import S64, U64, AggregateType, Aggregation, BoolType, EnumType, IntType, Type, is_integer
@@ -73,15 +74,7 @@ def _count_fits(body: Body, call: nodes.Call, function: MapFunction) -> bool:
     given = len(call.arguments)
     if function.least <= given <= function.most:
         return True
-    wanted = (
-        "no arguments"
-        if function.most == 0
-        else f"{function.least} argument{'s' if function.least != 1 else ''}"
-        if function.least == function.most
-        else f"{function.least} to {function.most} arguments"
-    )
-    what = "takes" if given > function.most else "requires"
-    body.error(call.span, f"{call.name}() {what} {wanted} ({given} found)")
+    body.error(call.span, count_message(call.name, function.least, function.most, given))
     return False
 
 
@@ -223,7 +216,7 @@ def _may_use(body: Body, call: nodes.Call, feature: str) -> bool:
             return False
         case "warn":
             body.warn(
-                call.span,
+                NOWHERE,
                 f"Script is using an unstable feature: {feature}. To prevent this warning you must explicitly enable "
                 f"it in the config e.g. unstable_{feature}=enable",
             )

@@ -17,7 +17,7 @@ from tracelang.source import NOWHERE, Source, Span
 from tracelang.symbols import MapSymbol, VariableSymbol
 from tracelang.type_names import TypeNames
 from tracelang.type_rules import harden, is_known, promote, same_shape, show
-from tracelang.types import Type, align_of, align_up, size_of
+from tracelang.types import S64, Type, align_of, align_up, size_of
 
 LOCATED = frozenset({EventKind.ERRORF, EventKind.WARNF, EventKind.RUNTIME_ERROR})
 """Events that say where in the program they come from."""
@@ -44,7 +44,9 @@ class Analysis(msgspec.Struct):
     mentioned: set[str] = msgspec.field(default_factory=set)
     told: set[tuple[Span, str]] = msgspec.field(default_factory=set)
     used_options: set[str] = msgspec.field(default_factory=set)  # by getopt()
+    option_defaults: dict[str, str | int | None] = msgspec.field(default_factory=dict)
     layouts: dict[str, Layout] = msgspec.field(default_factory=dict)  # of structs that are shown
+    failures: dict[tuple[str, Span], int] = msgspec.field(default_factory=dict)  # see ir.TypedProgram
 
     def begin_round(self) -> None:
         self.changed = False
@@ -55,6 +57,7 @@ class Analysis(msgspec.Struct):
         self.unknown_reads = {}
         self.mentioned = set()
         self.told = set()
+        self.failures = {}
         for symbol in self.maps.values():
             symbol.only_added = True
             symbol.written = symbol.assumed
@@ -176,9 +179,16 @@ class Analysis(msgspec.Struct):
         )
         return len(self.events) - 1
 
+    def failure(self, what: str, span: Span, *, helper: str, message: str = "") -> None:
+        """A helper at `span` may fail: there is an event that tells of it with the helper's number."""
+        if self.options.warnings and (what, span) not in self.failures:
+            options: dict[str, int | str] = {"helper": helper, "quote": self.quoted(span)}
+            event = self.add_event(EventKind.RUNTIME_ERROR, (S64,), span=span, text=message, options=options)
+            self.failures[(what, span)] = event
+
     def _position(self, span: Span) -> tuple[int, int]:
         return self.sources[span.source].position(span.start) if span.source < len(self.sources) else (0, 0)
 
     def quoted(self, span: Span) -> str:
         """The line of the program with the span marked, for a message that is shown while the program runs."""
-        return "".join(f"\n{line}" for line in excerpt(span, self.sources)).replace("%", "%%")
+        return "".join(f"\n{line}" for line in excerpt(span, self.sources))

@@ -7,6 +7,7 @@ from tracelang.facts import Signature
 from tracelang.lowering.aggregates import MAP_FUNCTIONS
 from tracelang.lowering.body import Body, missing
 from tracelang.lowering.convert import convert
+from tracelang.lowering.counts import count_message
 from tracelang.suggest import did_you_mean
 from tracelang.type_rules import UnresolvedType, base_name, harden, promote, show
 from tracelang.types import NONE, S64, U64, PointerType, VoidType, is_scalar
@@ -27,7 +28,7 @@ def lower_call(body: Body, node: nodes.Call) -> ir.Expr:
     if function is not None:
         given = len(node.arguments)
         if not function.least <= given <= function.most:
-            return body.error(node.span, _count_message(node.name, function.least, function.most, given))
+            return body.error(node.span, count_message(node.name, function.least, function.most, given))
         if function.unsafe and not body.analysis.options.unsafe:
             return body.error(
                 node.span,
@@ -42,19 +43,6 @@ def lower_call(body: Body, node: nodes.Call) -> ir.Expr:
         return _call_kernel(body, node, kernel)
     names = [*FUNCTIONS, *MAP_FUNCTIONS, *BUILTINS, *body.analysis.subprograms]
     return body.error(node.span, f"Unknown function: '{node.name}'", did_you_mean(node.name, names))
-
-
-def _count_message(name: str, least: int, most: int, given: int) -> str:
-    if least == most:
-        wanted = f"{least} argument{'s' if least != 1 else ''}" if least else "no arguments"
-        return (
-            f"{name}() requires exactly {wanted} ({given} provided)"
-            if least
-            else f"{name}() takes {wanted} ({given} provided)"
-        )
-    if given < least:
-        return f"{name}() requires at least {least} argument{'s' if least != 1 else ''} ({given} provided)"
-    return f"{name}() takes up to {most} argument{'s' if most != 1 else ''} ({given} provided)"
 
 
 def _call_subprogram(body: Body, node: nodes.Call, called: nodes.Subprogram) -> ir.Expr:

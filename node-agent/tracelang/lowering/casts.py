@@ -174,7 +174,8 @@ def address_space_of(body: Body, value: ir.Expr) -> AddressSpace:
 def _to_enum(body: Body, value: ir.Expr, target: EnumType, span: Span) -> ir.Expr:
     number = constant_number(value)
     if number is not None and target.variants and number not in {item for item, _ in target.variants}:
-        return body.error(span, f"Enum: {target.name} doesn't contain a variant value of {number}")
+        name = target.name.removeprefix("enum ")
+        return body.error(span, f"Enum: {name} doesn't contain a variant value of {number}")
     return convert(value, target)
 
 

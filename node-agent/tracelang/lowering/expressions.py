@@ -19,6 +19,8 @@ from tracelang.lowering.convert import (
 from tracelang.lowering.identifiers import lower_identifier
 from tracelang.lowering.maps import read_map
 from tracelang.lowering.operators import lower_binary, lower_increment, lower_unary
+from tracelang.lowering.warnings import watch
+from tracelang.source import Span
 from tracelang.type_rules import UnresolvedType, base_name, harden, is_known, is_truth, promote, show
 from tracelang.types import (
     BOOL,
@@ -33,11 +35,17 @@ from tracelang.types import (
 
 def lower_expression(body: Body, node: nodes.Expression) -> ir.Expr:
     """The typed form of `node`; UNRESOLVED when it is in error or isn't known in this round."""
+    value = _lower(body, node)
+    watch(body, value)
+    return value
+
+
+def _lower(body: Body, node: nodes.Expression) -> ir.Expr:
     match node:
         case nodes.Integer(value=value):
             return integer(node.span, value)
         case nodes.String(value=value):
-            return text_constant(node.span, value)
+            return _text(body, node.span, value)
         case nodes.Boolean(value=value):
             return ir.Constant(node.span, BOOL, int(value))
         case nodes.Identifier():
@@ -96,12 +104,21 @@ def _variable(body: Body, node: nodes.Variable) -> ir.Expr:
     return ir.Local(node.span, body.locals[slot].type, slot)
 
 
+def _text(body: Body, span: Span, value: str) -> ir.Expr:
+    limit = body.analysis.number("max_strlen")
+    text = text_constant(span, value)
+    if len(text.data) >= limit:
+        body.analysis.error(span, f"String is too long (over {limit} bytes): {value}")
+    return text
+
+
 def _positional(body: Body, node: nodes.PositionalParameter) -> ir.Expr:
     """A number when it looks like one, else text; 0 when it wasn't given."""
     given = body.analysis.options.positional
     if node.index < 1:
         return body.error(node.span, f"Positional parameters are numbered from 1, so there is no ${node.index}")
     if node.index > len(given):
+        body.warn(node.span, f"Positional parameter ${node.index} is empty or not provided.")
         return integer(node.span, 0, S64)
     text = given[node.index - 1]
     number = written_number(text)

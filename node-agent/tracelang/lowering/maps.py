@@ -86,7 +86,7 @@ def value_type(body: Body, symbol: MapSymbol, span: Span) -> Type | None:
     if yielded is None:
         body.error(
             span,
-            f"Map type {show(symbol.value)} cannot print the value of individual keys or be used in an expression. "
-            f"You must print the whole map: what {aggregate_name(symbol.value)} collects isn't one number.",
+            f"Map type {show(symbol.value)} cannot print the value of individual keys. You must print the whole map.",
+            f"what {aggregate_name(symbol.value)} collects isn't one number",
         )
     return yielded

@@ -189,7 +189,7 @@ def _arithmetic(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr
     if not (is_integer(left.type) and is_integer(right.type)):
         return _unusable(body, node, left.type, right.type)
     if node.operator in ("/", "%") and constant_number(right) == 0:
-        return body.error(node.span, "unable to fold literals due to overflow or underflow: division by zero")
+        return body.error(node.span, "unable to fold literals due to overflow or underflow", "it divides by zero")
     folded = _fold(body, node, left=left, right=right)
     if folded is not None:
         return folded

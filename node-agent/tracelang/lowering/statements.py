@@ -8,7 +8,7 @@ from tracelang.lowering.body import Body
 from tracelang.lowering.convert import constant_number, convert, truth
 from tracelang.lowering.expressions import check_condition
 from tracelang.lowering.maps import value_type
-from tracelang.lowering.warnings import deleted
+from tracelang.lowering.warnings import deleted, watch
 from tracelang.source import Span
 from tracelang.symbols import Scope, VariableSymbol
 from tracelang.type_rules import UnresolvedType, harden, is_known, promote, show
@@ -30,14 +30,16 @@ def lower_statements(body: Body, statements: tuple[nodes.Statement, ...]) -> tup
         if ended:
             body.warn(statement.span, "Unreachable statement.")
         ended = isinstance(statement, nodes.Jump)
-        lowered.extend(lower_statement(body, statement))
+        for made in lower_statement(body, statement):
+            watch(body, made.value if isinstance(made, ir.Evaluate) else made)
+            lowered.append(made)
     return tuple(lowered)
 
 
 def lower_statement(body: Body, node: nodes.Statement) -> tuple[ir.Stmt, ...]:
     match node:
         case nodes.ExpressionStatement(expression=expression):
-            return _expression(body, expression)
+            return _expression(body, expression, node.span)
         case nodes.Assign():
             return lower_assign(body, node)
         case nodes.Declare():
@@ -62,12 +64,12 @@ def lower_statement(body: Body, node: nodes.Statement) -> tuple[ir.Stmt, ...]:
             raise AssertionError(f"no rule for {type(node).__name__}")
 
 
-def _expression(body: Body, node: nodes.Expression) -> tuple[ir.Stmt, ...]:
+def _expression(body: Body, node: nodes.Expression, span: Span) -> tuple[ir.Stmt, ...]:
     value = body.lower(body, node)
     # Everybody's programs delete keys without asking whether they were there.
     effect = isinstance(node, nodes.Increment) or (isinstance(node, nodes.Call) and node.name == "delete")
     if not isinstance(value.type, NoneType | UnresolvedType) and not effect:
-        body.warn(node.span, "Return value discarded.")
+        body.warn(span, "Return value discarded.")
     if isinstance(value, ir.DeleteKey):
         return deleted(body, value)
     return unwrap(value)
@@ -103,6 +105,11 @@ def _if(body: Body, node: nodes.If) -> tuple[ir.Stmt, ...]:
 
 
 def _while(body: Body, node: nodes.While) -> tuple[ir.Stmt, ...]:
+    body.warn(
+        node.span,
+        "While loops are deprecated and may be removed in the future.",
+        "a range says how often: for ($i : 0..10) { ... }",
+    )
     condition = body.lower(body, node.condition)
     with body.loop():
         block = lower_block(body, node.body)
@@ -117,14 +124,16 @@ def _unroll(body: Body, node: nodes.Unroll) -> tuple[ir.Stmt, ...]:
     if isinstance(count.type, UnresolvedType):
         return ()
     if number is None or not is_integer(count.type):
-        body.error(node.count.span, "invalid unroll value: it has to be known before the program runs")
+        body.error(node.span, "invalid unroll value", "it has to be known before the program runs")
         return ()
-    head = Span(node.span.start, node.count.span.end + 1, node.span.source)  # up to the closing bracket
+    if number < 0:
+        body.error(node.span, "invalid unroll value", "it can't be negative")
+        return ()
     if number < 1:
-        body.error(head, "unroll minimum value is 1")
+        body.error(node.span, "unroll minimum value is 1")
         return ()
     if number > MAX_UNROLL:
-        body.error(head, f"unroll maximum value is {MAX_UNROLL}")
+        body.error(node.span, f"unroll maximum value is {MAX_UNROLL}")
         return ()
     return tuple(statement for _ in range(number) for statement in lower_block(body, node.body))
 

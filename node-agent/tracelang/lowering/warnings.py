@@ -9,13 +9,18 @@ from tracelang.plan import EventKind
 from tracelang.source import Span
 from tracelang.types import BOOL, Type
 
+_OUT_OF_BOUNDS = "Array access out of bounds. This can lead to unexpected results."
 
-def warn_when_run(body: Body, span: Span, message: str) -> tuple[ir.Stmt, ...]:
+
+def warn_when_run(body: Body, span: Span, message: str, *, helper: str = "", code: int = 0) -> tuple[ir.Stmt, ...]:
     """What tells it; nothing under --no-warnings."""
     if not body.analysis.options.warnings:
         return ()
-    text = f"{message}{body.analysis.quoted(span)}\n"
-    return (ir.Emit(span, body.analysis.add_event(EventKind.WARNF, (), span=span, text=text), ()),)
+    options: dict[str, int | str] = {"quote": body.analysis.quoted(span)}
+    if helper:
+        options |= {"helper": helper, "code": code}
+    event = body.analysis.add_event(EventKind.RUNTIME_ERROR, (), span=span, text=message, options=options)
+    return (ir.Emit(span, event, ()),)
 
 
 def divided(body: Body, span: Span, operator: str, *, left: ir.Expr, right: ir.Expr, type_: Type) -> ir.Expr:
@@ -43,7 +48,7 @@ def divided(body: Body, span: Span, operator: str, *, left: ir.Expr, right: ir.E
 
 def checked_index(body: Body, span: Span, index: ir.Expr, count: int) -> ir.Expr:
     """An index into an array of `count` elements: a warning when it lies behind the last; 0 elements: any may be."""
-    told = warn_when_run(body, span, "Array access out of bounds. This can lead to unexpected results.")
+    told = warn_when_run(body, span, _OUT_OF_BOUNDS)
     if not told or not count:
         return index
     number = ir.Local(span, index.type, body.new_local("index", index.type))
@@ -55,19 +60,60 @@ def deleted(body: Body, value: ir.DeleteKey) -> tuple[ir.Stmt, ...]:
     """A delete() whose result nobody looks at (-k)."""
     if not body.analysis.options.runtime_warnings:
         return (ir.Evaluate(value.span, value),)
-    message = (
-        "Can't delete map element because it does not exist.\nAdditional Info - helper: map_delete_elem, retcode: -2"
-    )
-    return (ir.If(value.span, value, (), warn_when_run(body, value.span, message)),)
+    message = "Can't delete map element because it does not exist."
+    told = warn_when_run(body, value.span, message, helper="map_delete_elem", code=-2)
+    return (ir.If(value.span, value, (), told),)
 
 
 def looked_up(body: Body, value: ir.MapValue) -> ir.Expr:
     """A key that is read (-k)."""
     if not body.analysis.options.runtime_warnings or value.key is None:
         return value
-    message = (
-        "Can't lookup map element because it does not exist.\nAdditional Info - helper: map_lookup_elem, retcode: 0"
-    )
+    message = "Can't lookup map element because it does not exist."
     there = ir.HasKey(value.span, BOOL, value.map, value.key)
-    told = warn_when_run(body, value.span, message)
+    told = warn_when_run(body, value.span, message, helper="map_lookup_elem")
     return ir.Sequence(value.span, value.type, (ir.If(value.span, there, (), told),), value)
+
+
+def bounded(body: Body, span: Span, element: ir.Element) -> ir.Expr:
+    """`array[i]` of a number: 0, and a warning, where the array has no such element."""
+    slot = body.new_local("index", element.index.type)
+    index = ir.Local(span, element.index.type, slot)
+    inside = ir.Element(span, element.type, element.base, index, element.stride, element.count)
+    told = warn_when_run(body, span, _OUT_OF_BOUNDS)
+    zero = ir.Constant(span, element.type, 0)
+    limit = ir.Constant(span, element.index.type, element.count)
+    return ir.Sequence(
+        span,
+        element.type,
+        (ir.SetLocal(span, slot, element.index),),
+        ir.Select(
+            span,
+            element.type,
+            ir.Compare(span, BOOL, "<", index, limit),
+            inside,
+            ir.Sequence(span, element.type, told, zero) if told else zero,
+        ),
+    )
+
+
+MAP_FULL = (
+    "Map full; can't update element. Try increasing max_map_keys config or manually setting the max entries in a map "
+    "declaration e.g. `let @a = hash(5000)`"
+)
+
+
+def watch(body: Body, node: ir.Expr | ir.Stmt) -> None:
+    """The helpers that `node` becomes may fail: reads are told of with -k, maps that are full on a terminal."""
+    analysis = body.analysis
+    match node:
+        case ir.SetMap() | ir.Aggregate() | ir.MapAdd() if analysis.options.interactive and node.key is not None:
+            analysis.failure("full", node.span, helper="map_update_elem", message=MAP_FULL)
+        case ir.Intrinsic(kind=ir.IntrinsicKind.READ_STRING) if analysis.options.runtime_warnings:
+            analysis.failure("read", node.span, helper="probe_read_str")
+        case ir.Intrinsic(kind=ir.IntrinsicKind.READ_BUFFER) if analysis.options.runtime_warnings:
+            analysis.failure("read", node.span, helper="probe_read")
+        case ir.Dereference() | ir.Member() | ir.Element() | ir.BitField() if analysis.options.runtime_warnings:
+            analysis.failure("read", node.span, helper="probe_read")
+        case _:
+            pass

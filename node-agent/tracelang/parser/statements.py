@@ -115,13 +115,19 @@ class StatementParser(ExpressionParser):
                 break
             statements.append(statement)
             if self.accept(";"):
-                statements[-1] = _settled(statements[-1])
+                statements[-1] = self._ended(_settled(statements[-1]))
             elif not self.at("}") and self.previous.text != "}":
                 self._fail_after_statement(statement)
         self.close("}")
         self.leave()
         self.in_predicate = outside
         return Body(self.since(start), tuple(statements), value)
+
+    def _ended(self, statement: nodes.Statement) -> nodes.Statement:
+        """An expression's `;` belongs to its statement."""
+        if not isinstance(statement, nodes.ExpressionStatement):
+            return statement
+        return nodes.ExpressionStatement(self.since(statement.span), statement.expression)
 
     # --- what goes wrong between statements
 
@@ -312,9 +318,8 @@ class StatementParser(ExpressionParser):
     def _parse_unroll(self) -> nodes.Unroll:
         start = self.advance()
         count = self.parse_expression()
-        head = self.since(start)
         body = self.parse_block("after the count")
-        return nodes.Unroll(head, count, body)
+        return nodes.Unroll(self.since(start), count, body)
 
     def _parse_for(self) -> nodes.ForMap | nodes.ForRange:
         """`for ($x : @map) {}` or `for ($i : start..end) {}`, parentheses optional."""

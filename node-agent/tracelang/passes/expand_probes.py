@@ -13,6 +13,7 @@ from tracelang.lowering.analysis import Analysis
 from tracelang.lowering.body import Place
 from tracelang.providers import BY_NAME, find_provider
 from tracelang.providers.base import Malformed, Parsed, Provider
+from tracelang.source import NOWHERE
 from tracelang.suggest import closest, did_you_mean
 
 
@@ -124,8 +125,13 @@ def _report_empty(probe: nodes.Probe, empty: list[_Empty], analysis: Analysis, *
 def _missing(item: _Empty, analysis: Analysis) -> tuple[str, str]:
     """What is missing, and what may have been meant."""
     provider, parsed, name = item.provider, item.parsed, item.name
+    nothing = (
+        "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'."
+    )
+    if item.is_pattern and item.reason:
+        return nothing, item.reason
     if item.reason:
-        return f"No matches for {provider.name} {name}: {item.reason}.", ""
+        return f"No matches for {provider.name} {name}.", item.reason
     refusal = analysis.facts.refusal(provider.name, parsed.parts)
     if refusal:
         return refusal, ""
@@ -136,8 +142,16 @@ def _missing(item: _Empty, analysis: Analysis) -> tuple[str, str]:
     best = closest(name, known)
     hint = f"did you mean {provider.name}:{best}?" if best else ""
     if item.is_pattern:
-        known_way = "If this is expected, set the 'missing_probes' config variable to 'warn'."
-        return f"Probe has no valid attach points. {known_way}", hint or f"nothing matches {provider.name}:{name}"
+        return nothing, hint or f"nothing matches {provider.name}:{name}"
+    match provider.name:
+        case "rawtracepoint":
+            return nothing, hint
+        case "iter":
+            return f"iter {name} not available for your kernel version.", hint
+        case "usdt" if not parsed.parts[1]:
+            return nothing, hint
+        case "usdt":
+            name = f"{parsed.parts[0]}:{parsed.parts[-1]}"
     return f"No matches for {provider.name} {name}.", hint
 
 
@@ -154,7 +168,7 @@ def _check_number(program: nodes.Program, analysis: Analysis) -> None:
     limit = analysis.number("max_probes")
     if count > limit:
         analysis.error(
-            program.probes[0].span if program.probes else program.span,
+            NOWHERE,
             f"Can't attach to {count} probes because it exceeds the current limit of {limit} probes.",
             "You can increase the limit through the BPFTRACE_MAX_PROBES environment variable, "
             "but BE CAREFUL since a high number of probes attached can cause your system to crash.",

@@ -18,7 +18,7 @@ from tracelang.passes.expand_probes import ExpandedProbe, expand_probes
 from tracelang.passes.lower_probes import lower_probe
 from tracelang.passes.type_maps import assume_circular, assume_unplaced, check_maps, typed_maps
 from tracelang.plan import CompileOptions
-from tracelang.source import Source, Span
+from tracelang.source import NOWHERE, Source
 from tracelang.type_names import TypeNames
 from tracelang.type_rules import harden
 from tracelang.types import NONE, VoidType
@@ -79,6 +79,7 @@ def type_program(
         config=settings,
         license=str(settings["license"]),
         layouts=analysis.layouts,
+        failures=analysis.failures,
     )
 
 
@@ -95,7 +96,7 @@ def _check_options(program: nodes.Program, analysis: Analysis) -> None:
     given = {name for name in analysis.options.named if not name.startswith("__")}
     unknown = sorted(given - analysis.used_options)
     if unknown:
-        analysis.error(Span(0, 0), f"Unexpected command line options: {', '.join(unknown)}")
+        analysis.error(NOWHERE, f"Unexpected command line options: {', '.join(unknown)}")
 
 
 def _to_fixpoint(

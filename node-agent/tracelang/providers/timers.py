@@ -30,7 +30,8 @@ def parse_timer(name: str, parts: tuple[str, ...]) -> Parsed | Malformed:
         case (count,):
             period = parse_duration(count)
             if period is None:
-                return Malformed(f"{name} probe expects a time like 1s or 100ms, not {count!r}")
+                wrong = f"Invalid rate of {name} probe: invalid integer: {count}"
+                return Malformed(wrong, "it is a time like 1s or 100ms")
             if period < UNITS["us"]:
                 return Malformed(
                     f"Invalid rate of {name} probe. Minimum is 1000 or 1us. Found: {period} nanoseconds",

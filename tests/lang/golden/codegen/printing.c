@@ -77,7 +77,7 @@ int tj_probe_0(void *ctx)
   u8 differs_3 = differs_2 != 0;
   u8 decided_7 = (!differs_3) != 0;
   if (!decided_7) {
-    s64 found_4 = -1;
+    s64 found_4 = -2;
     for (u32 position_5 = 0; position_5 < 1023; position_5++) {
       if (!scratch->v0_name[position_5]) break;
       if (scratch->v0_name[position_5] == 42 && scratch->v0_name[position_5 + 1] == 47) {
