@@ -53,7 +53,8 @@ COPY --from=agent-packages /opt/tracejob /opt/tracejob
 COPY crds/tracejob_api /opt/tracejob/tracejob_api
 COPY node-agent/tracelang /opt/tracejob/tracelang
 COPY node-agent/tracejob_agent /opt/tracejob/tracejob_agent
+COPY node-agent/start/tracejob-agent /opt/tracejob/bin/tracejob-agent
 # Byte code is made here, once, so that an agent's start isn't spent on it.
-ENV PYTHONPATH=/opt/tracejob PYTHONUNBUFFERED=1
 RUN python3 -m compileall -q /opt/tracejob
-ENTRYPOINT ["python3", "-m", "tracejob_agent"]
+# What the launcher itself does, without its shell: see docs/decisions/0002-direct-start.md.
+ENTRYPOINT ["/usr/bin/python3", "-I", "-S", "/opt/tracejob/bin/tracejob-agent"]

@@ -7,6 +7,8 @@ SHELL := /bin/bash
 
 PYTHON  := /usr/bin/python3
 BIN     := .venv/bin
+PACKAGES := crds/tracejob_api node-agent/tracelang node-agent/tracejob_agent operator/tracejob_operator \
+           kubectl_plugin/kubectl_trace
 # A certificate authority of your own (company proxy): images are built with it when it is set.
 CA_FILE ?= $(or $(PIP_CERT),$(REQUESTS_CA_BUNDLE))
 # Any cluster instead of our kind cluster: make test-e2e KUBECONFIG_FILE=~/.kube/config
@@ -106,11 +108,14 @@ cluster-env: ## What your shell needs to use it: eval "$(make -s cluster-env)"
 venv: .venv/.installed
 
 # bcc's Python module comes from Debian, hence the system's packages; all else is pinned by hash.
-.venv/.installed: requirements/dev.txt pyproject.toml
+# The packages are linked beside the others too: tracejob-agent and tracejob-bpftrace look there before anything else.
+.venv/.installed: requirements/dev.txt pyproject.toml $(wildcard node-agent/start/*)
 	@[ -x $(BIN)/python ] || { echo "Making .venv"; $(PYTHON) -m venv --system-site-packages .venv; }
 	@echo "Installing pinned Python packages into .venv"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@ln -sfn $(addprefix $(CURDIR)/,$(PACKAGES)) -t $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+	@$(BIN)/python -m compileall -q $(PACKAGES)
 	@touch $@
 
 .PHONY: lock

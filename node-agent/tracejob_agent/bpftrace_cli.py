@@ -1,24 +1,29 @@
 """tracejob-bpftrace: bpftrace's command line over tracejob's engine.
 
 Arguments in; results on stdout, notices on stderr, an exit status out: what exit() gave, 1 for any error.
+Part of the start: nothing may be imported here that takes long (docs/decisions/0002-direct-start.md).
 """
 
-from __future__ import annotations
-
-import contextlib
-import ctypes
 import os
-import signal
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
-from tracejob_agent.cli.environment import settings_of
+# Not `signal`, which is made of enums: they take longer to import than a program to attach.
+from _signal import (  # type: ignore[import-not-found]
+    SIG_BLOCK,
+    SIGCONT,
+    SIGHUP,
+    SIGUSR1,
+    SIGUSR2,
+    pthread_sigmask,
+)
+
 from tracejob_agent.cli.options import Options, UsageError, parse_command_line, parse_pid
-from tracejob_agent.cli.usage import USAGE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 VERSION = "v0.27.1-tracejob"
-_PR_SET_NAME = 15
 
 
 def main() -> int:
@@ -27,7 +32,7 @@ def main() -> int:
         options = parse_command_line(sys.argv[1:])
         code = run_command(options)
     except UsageError as error:
-        sys.stderr.write(f"ERROR: {error}\n{USAGE if error.show_usage else ''}")
+        sys.stderr.write(f"ERROR: {error}\n{_usage() if error.show_usage else ''}")
         code = 1
     except BrokenPipeError:
         # The reader has gone: nobody is left to be told.
@@ -35,15 +40,23 @@ def main() -> int:
         code = 1
     except KeyboardInterrupt:
         code = 130
-    with contextlib.suppress(BrokenPipeError):
+    try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        pass
     return code
+
+
+def _usage() -> str:
+    from tracejob_agent.cli.usage import USAGE
+
+    return USAGE
 
 
 def run_command(options: Options) -> int:
     """Whatever the options ask for."""
     if options.has("help"):
-        sys.stdout.write(USAGE)
+        sys.stdout.write(_usage())
         return 0
     if options.has("version"):
         sys.stdout.write(f"bpftrace {VERSION}\n")
@@ -64,12 +77,12 @@ def run_command(options: Options) -> int:
 
 def _run_program(options: Options) -> int:
     # Imported here: what only prints help or a version is quick.
+    from tracejob_agent.cli.environment import settings_of
     from tracejob_agent.cli.run import Program, run
 
     # What `self` probes wait for is held back until they are attached (`LocalController.attached`).
-    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP, signal.SIGCONT))
-    # Programs and scripts know the tracer by this name: /comm != "bpftrace"/, pkill -INT bpftrace.
-    ctypes.CDLL(None).prctl(_PR_SET_NAME, b"bpftrace", 0, 0, 0)
+    pthread_sigmask(SIG_BLOCK, (SIGUSR1, SIGUSR2, SIGHUP, SIGCONT))
+    _be_called("bpftrace")
     name, text = read_program(options)
     text = "".join(_include_line(item, options.include_folders) for item in options.includes) + text
     options.pid = parse_pid(options.pid_text) if options.pid_text is not None else 0
@@ -87,27 +100,39 @@ def _run_program(options: Options) -> int:
     return _reporting(go, name=name, text=text)
 
 
-def _reporting(action: Callable[[], int], *, name: str, text: str) -> int:
+def _reporting(action: "Callable[[], int]", *, name: str, text: str) -> int:
     """What `action` gives; 1 when it fails, and why is said."""
     from tracejob_agent.errors import EngineError
-    from tracelang.diagnostics import ProgramError
 
     try:
         return action()
-    except ProgramError as error:
+    except EngineError as error:
+        sys.stderr.write(f"ERROR: {error}\n")
+    except Exception as error:
+        from tracelang.diagnostics import ProgramError
+
+        if not isinstance(error, ProgramError):
+            raise
         from tracelang.report import render_diagnostics
         from tracelang.source import Source
 
         sources = getattr(error, "sources", None) or (Source(name, text),)
         sys.stderr.write(render_diagnostics(error.diagnostics, sources, color=sys.stderr.isatty()))
-    except EngineError as error:
-        sys.stderr.write(f"ERROR: {error}\n")
     return 1
 
 
-def _include_line(item: str, folders: list[Path]) -> str:
+def _be_called(name: str) -> None:
+    """Programs and scripts know the tracer by this name: /comm != "bpftrace"/, pkill -INT bpftrace."""
+    try:
+        with open("/proc/self/comm", "wb", buffering=0) as file:
+            file.write(name.encode())
+    except OSError:
+        pass  # without /proc
+
+
+def _include_line(item: str, folders: list[str]) -> str:
     """A file of the user's is read; what only the system has is a header, whose types come from the kernel itself."""
-    own = any((folder / item).is_file() for folder in (Path(), *folders))
+    own = any(os.path.isfile(os.path.join(folder, item)) for folder in ("", *folders))
     return f'#include "{item}"\n' if own else f"#include <{item}>\n"
 
 
@@ -120,7 +145,8 @@ def read_program(options: Options) -> tuple[str, str]:
     if options.file == "-":
         return "stdin", sys.stdin.read()
     try:
-        return options.file, Path(options.file).read_text(encoding="utf-8", errors="replace")
+        with open(options.file, encoding="utf-8", errors="replace") as file:
+            return options.file, file.read()
     except OSError as error:
         raise UsageError(f"failed to open file '{options.file}': {error.strerror}") from error
 

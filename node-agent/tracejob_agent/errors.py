@@ -1,7 +1,5 @@
 """What can go wrong inside the engine, as typed errors; user mistakes are tracelang.diagnostics instead."""
 
-from __future__ import annotations
-
 
 class EngineError(Exception):
     """Base of all errors of the engine; the message is one sentence for the user."""
@@ -17,7 +15,7 @@ class CompileFault(EngineError):
         super().__init__(message)
         self.log = log
 
-    def __reduce__(self) -> tuple[type[CompileFault], tuple[str, str]]:
+    def __reduce__(self) -> "tuple[type[CompileFault], tuple[str, str]]":
         """It comes from a child process."""
         return CompileFault, (str(self), self.log)
 

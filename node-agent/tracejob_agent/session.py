@@ -9,7 +9,6 @@ Results are handed out before attachments are released: releasing waits tens of 
 from __future__ import annotations
 
 import signal
-import struct
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,17 +18,18 @@ from types import FrameType
 from typing import Protocol
 
 from tracejob_agent.accounting import SAMPLE_EVERY, CostSampler
-from tracejob_agent.bpf.loader import BtfIds, LoadedPlan, LoadedProgram, load, test_run
-from tracejob_agent.bpf.maps import BpfMap
+from tracejob_agent.bpf.loader import BtfIds, LoadedPlan, LoadedProgram, load, take_over
+from tracejob_agent.bpf.objects import test_run
 from tracejob_agent.bpf.ring_buffer import HEADER, BatchHandler, RingBuffer, stride_of
 from tracejob_agent.budget import WINDOW, CpuBudget
+from tracejob_agent.launch import NO_ARGUMENTS, Launched, write_constants
 from tracejob_agent.output.symbol_follower import Follower, following
 from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.probes.attach import AttachedProbes, attach_types
 from tracejob_agent.probes.environment import Environment
 from tracejob_agent.probes.iterator import walk
 from tracejob_agent.sink import AttachReport, End, Finish, Losses, RawEntry, Sink
-from tracelang.plan import Constant, EventKind, EventSpec, MapRole, MapSpec, Plan, ProgramSpec
+from tracelang.plan import EventKind, EventSpec, MapRole, MapSpec, Plan, ProgramSpec
 
 _POLL_SECONDS = 0.002
 _IDLE_POLL_SECONDS = 0.02
@@ -38,7 +38,6 @@ _CONTROL_SECONDS = 0.02
 _LOSSES_SECONDS = 1.0
 _BATCH = 65536
 _SESSION_ACTIONS = (EventKind.EXIT, EventKind.CLEAR_MAP, EventKind.ZERO_MAP, EventKind.PRINT_MAP)
-_NO_ARGUMENTS = bytes(8 * 12)
 _NEVER = float("inf")
 
 
@@ -97,10 +96,15 @@ class Session:
         options: SessionOptions | None = None,
         btf: BtfIds | None = None,
         symbols: UserSymbols | None = None,
+        launched: Launched | None = None,
     ) -> None:
-        """symbols: those that the sink names addresses of processes with; they are kept up to date."""
+        """symbols: those that the sink names addresses of processes with; they are kept up to date.
+
+        launched: the program, when it runs already; the session takes it over.
+        """
         self.plan = plan
-        self.start_boot_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        self._launched = launched
+        self.start_boot_ns = launched.start_boot_ns if launched else time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._functions = functions
         self._sink = sink
         self._controller: Controller = controller or NoController()
@@ -136,11 +140,8 @@ class Session:
         environment = Environment(pids=self._options.pids)
         stages = dict(self._options.stages)
         watch = _Stopwatch(stages)
-        with load(
-            self.plan, self._functions, attach_types=attach_types(self.plan, environment), btf=self._btf
-        ) as loaded:
+        with self._load(environment) as loaded:
             self._loaded = loaded
-            self._write_constants()
             self._controller.loaded(loaded)
             watch.lap("load")
             with (
@@ -148,6 +149,8 @@ class Session:
                 AttachedProbes() as probes,
                 open_ring(loaded) as ring,
             ):
+                if self._launched is not None:
+                    probes.handles += self._launched.handles
                 self._sink.started(self)
                 self._batches = self._batch_actions()
                 self._watch_signals()
@@ -159,12 +162,22 @@ class Session:
                 finally:
                     self._sampler.stop()
 
+    def _load(self, environment: Environment) -> LoadedPlan:
+        if self._launched is not None:
+            return take_over(self.plan, self._launched.maps, self._launched.programs)
+        loaded = load(self.plan, self._functions, attach_types=attach_types(self.plan, environment), btf=self._btf)
+        constants = loaded.by_role(MapRole.CONSTANTS)
+        if constants is not None:
+            write_constants(constants.descriptor, self.start_boot_ns, self._options.child)
+        return loaded
+
     def _trace(
         self, environment: Environment, *, probes: AttachedProbes, ring: RingBuffer | None, watch: _Stopwatch
     ) -> Finish:
-        self._run_provider("begin")
-        if not self._exits_at_once(ring):
-            probes.attach(self._loaded, environment)
+        if self._launched is None:
+            self._run_provider("begin")
+            if not self._exits_at_once(ring):
+                probes.attach(self._loaded, environment)
         watch.lap("attach")
         self._sink.attached(
             AttachReport(
@@ -318,7 +331,7 @@ class Session:
             if any(item.provider == provider for item in program.spec.attachments) and accept(program)
         ]
         for program in sorted(chosen, key=lambda item: item.spec.probe_index):
-            test_run(program.descriptor, _NO_ARGUMENTS)
+            test_run(program.descriptor, NO_ARGUMENTS)
 
     def _watch_signals(self) -> None:
         """self:signal:NAME. Other signals are the front end's."""
@@ -345,18 +358,6 @@ class Session:
         if losses != self._last_losses:
             self._last_losses = losses
             self._sink.losses(losses)
-
-    def _write_constants(self) -> None:
-        constants: BpfMap | None = self._loaded.by_role(MapRole.CONSTANTS)
-        if constants is None:
-            return
-        real = time.clock_gettime_ns(time.CLOCK_TAI) - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-        for slot, value in (
-            (Constant.START, self.start_boot_ns),
-            (Constant.SW_TAI_OFFSET, real),
-            (Constant.CHILD_PID, self._options.child),
-        ):
-            constants.update(struct.pack("<I", slot), struct.pack("<Q", value & 0xFFFFFFFFFFFFFFFF))
 
 
 class _Stopwatch:

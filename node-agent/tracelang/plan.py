@@ -84,14 +84,6 @@ class MapRole:
     RATE = "rate"  # ARRAY, one entry {u64 second, u64 events}: state of the rate limit
 
 
-class Constant:
-    """Slots of the CONSTANTS map: what the byte code must not hold, so that it can be cached."""
-
-    START = 0  # boot-clock nanoseconds at the session's start
-    SW_TAI_OFFSET = 1  # nanoseconds to add to the boot clock for nsecs(sw_tai)
-    CHILD_PID = 2  # the process that -c started
-
-
 class Counter(IntEnum):
     """What is counted of each program. Its entry of the COUNTERS map is an array of these, u64 each, per CPU."""
 
@@ -148,9 +140,6 @@ class ProgramSpec(msgspec.Struct, frozen=True):
     probe_text: str = ""
     probe_index: int = 0  # position of the probe in the program: begin and end run in this order
     attach_btf_function: str = ""  # TRACING: what it attaches to
-
-
-KFUNC_BASE = 0x10000
 
 
 class EventKind(Enum):

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from tracejob_agent.bpf.compiler import CompilerChild
-from tracejob_agent.bpf.loader import LoadedPlan, load, test_run
+from tracejob_agent.bpf.loader import LoadedPlan, load
+from tracejob_agent.bpf.objects import test_run
 from tracejob_agent.kernel.host_facts import HostFacts
 from tracelang import ir
 from tracelang.codegen import generate

@@ -495,7 +495,7 @@ def test_a_scoped_program_runs_for_its_targets_only() -> None:
         pids = live.by_role(MapRole.SCOPE_PIDS)
         assert pids is not None
         pids.update(struct.pack("<I", os.getpid()), b"\1")
-        from tracejob_agent.bpf.loader import test_run as run_once
+        from tracejob_agent.bpf.objects import test_run as run_once
 
         run_once(live.programs[0].descriptor)
         assert result(live) == 1

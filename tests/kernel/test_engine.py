@@ -20,8 +20,9 @@ from kernel.plans import (
 from tracejob_agent.accounting import read_counters
 from tracejob_agent.bpf.compiler import CompilerChild
 from tracejob_agent.bpf.instructions import instruction
-from tracejob_agent.bpf.loader import load, load_program, test_run
+from tracejob_agent.bpf.loader import load
 from tracejob_agent.bpf.maps import BpfMap, possible_cpus, sum_of_cpus
+from tracejob_agent.bpf.objects import load_program, test_run
 from tracejob_agent.bpf.ring_buffer import RingBuffer
 from tracejob_agent.errors import CompileFault, MapError, VerifierError
 from tracelang.plan import BpfMapKind, Counter, MapSpec, ProgramType
@@ -80,7 +81,7 @@ def test_callbacks_are_linked_behind_their_program() -> None:
 def test_the_verifiers_refusal_keeps_its_log_and_the_place() -> None:
     code = instruction(0xB7) + instruction(0x79, dst=1, src=0, offset=0) + instruction(0x95)
     with pytest.raises(VerifierError) as caught:
-        load_program(code, name="tj_bad", type_=ProgramType.RAW_TRACEPOINT)
+        load_program(code, name="tj_bad", type_=ProgramType.RAW_TRACEPOINT.value)
     assert caught.value.instruction == 1
     assert "R0 invalid mem access" in caught.value.complaint
     assert "R0 invalid mem access" in caught.value.log

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tracejob_agent import preparation
 from tracejob_agent.errors import EngineError
-from tracejob_agent.kernel.cache import cache_folder
 from tracejob_agent.kernel.host_facts import HostFacts
+from tracejob_agent.launch import launch
 from tracejob_agent.preparation import Prepared, prepare
 from tracelang.diagnostics import ProgramError
 from tracelang.facts import Facts
@@ -19,11 +19,9 @@ TEXT = "tracepoint:syscalls:sys_enter_getpgid { @[comm] = count(); }"
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TRACEJOB_CACHE", str(tmp_path))
-    cache_folder.cache_clear()
-    yield tmp_path
-    cache_folder.cache_clear()
+    return tmp_path
 
 
 def front_end() -> tuple[Facts, CompileOptions]:
@@ -73,3 +71,52 @@ def test_mistakes_come_out_of_the_child_with_their_places() -> None:
     assert item.span.start == 8
     assert "print" in item.hint
     assert caught.value.sources[0].text == "begin { printt(1); }"
+
+
+def test_a_plain_program_can_be_launched_from_its_entry() -> None:
+    made()
+    data = made(again=True).launch
+    assert data is not None
+    launched = launch(data)
+    assert launched is not None
+    try:
+        assert len(launched.handles) == data["places"] == 1
+    finally:
+        launched.close()
+
+
+def test_what_cannot_be_launched_leaves_nothing_behind() -> None:
+    data = made().launch
+    assert data is not None
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    (program,) = data["programs"]
+    (place,) = program["places"]
+    data["programs"] = ({**program, "places": (place, {**place, "name": "syscalls/sys_enter_nothing"})},)
+    assert launch(data) is None
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_an_entry_for_other_records_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a module was built again: the same kernel, another record."""
+    made()
+    monkeypatch.setattr(preparation, "tracepoint_record", lambda name: (1, "another record"))
+    with pytest.raises(EngineError, match="compiled again"):
+        made(again=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "begin { @ = 1; exit(); }",  # may be over before anything is attached
+        "tracepoint:syscalls:sys_enter_* { @ = count(); }",  # many places
+        "uprobe:/lib/x86_64-linux-gnu/libc.so.6:getpgid { @ = count(); }",
+    ],
+)
+def test_more_than_plain_programs_are_left_to_a_session(text: str) -> None:
+    assert made(text).launch is None
+
+
+def test_begin_probes_run_in_the_order_of_the_text() -> None:
+    data = made('begin { @ = 1; } begin { @ = 2; } interval:s:9 { print("no"); }').launch
+    assert data is not None
+    assert [program["begin"] for program in data["programs"] if program["begin"] >= 0] == [0, 1]

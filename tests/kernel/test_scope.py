@@ -12,9 +12,10 @@ import pytest
 
 from tracejob_agent.bpf.loader import LoadedPlan, load
 from tracejob_agent.bpf.maps import sum_of_cpus
+from tracejob_agent.compilation import prepare_here
 from tracejob_agent.errors import TargetError
 from tracejob_agent.kernel.host_facts import HostFacts
-from tracejob_agent.preparation import Prepared, prepare_here
+from tracejob_agent.preparation import Prepared
 from tracejob_agent.probes.attach import AttachedProbes
 from tracejob_agent.probes.environment import Environment
 from tracejob_agent.target.cgroups import IGNORE_V2, CgroupTree

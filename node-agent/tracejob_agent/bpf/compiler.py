@@ -9,23 +9,22 @@ an included file (a memfd), and the main file only declares the functions withou
 what to give back (it asks for a name with a body) and nothing to rewrite.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import select
 import signal
 import struct
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from types import TracebackType
-from typing import NoReturn
 
 from tracejob_agent.bpf.header_tree import FLAGS, header_tree
 from tracejob_agent.bpf.packing import pack, unpack
 from tracejob_agent.errors import CompileFault
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import NoReturn
 
 TIME_LIMIT = 120.0
 _CLONE_NEWNS = 0x20000
@@ -33,18 +32,23 @@ _MS_BIND, _MS_REC, _MS_PRIVATE = 0x1000, 0x4000, 0x40000
 _PR_SET_PDEATHSIG = 1
 
 
-@dataclass(frozen=True, slots=True)
 class CompilerChild:
-    """A forked compiler that waits for its one text. Use as a context manager; leaving it ends the child."""
+    """A forked compiler that waits for its one text. Use as a context manager; leaving it ends the child.
 
-    pid: int
-    requests: int
-    answers: int
-    messages: int  # a memfd: what the child printed
-    temporary: Path | None
+    messages: a memfd, what the child printed. temporary: a folder to remove in the end.
+    """
+
+    __slots__ = ("answers", "messages", "pid", "requests", "temporary")
+
+    def __init__(self, pid: int, *, requests: int, answers: int, messages: int, temporary: str | None) -> None:
+        self.pid = pid
+        self.requests = requests
+        self.answers = answers
+        self.messages = messages
+        self.temporary = temporary
 
     @staticmethod
-    def start() -> CompilerChild:
+    def start() -> "CompilerChild":
         folder, is_temporary = header_tree()
         request_read, request_write = os.pipe2(os.O_CLOEXEC)
         answer_read, answer_write = os.pipe2(os.O_CLOEXEC)
@@ -57,17 +61,23 @@ class CompilerChild:
             _serve(folder, parent=parent, request=request_read, answer=answer_write, messages=messages)
         os.close(request_read)
         os.close(answer_write)
-        return CompilerChild(pid, request_write, answer_read, messages, folder if is_temporary else None)
+        return CompilerChild(
+            pid,
+            requests=request_write,
+            answers=answer_read,
+            messages=messages,
+            temporary=folder if is_temporary else None,
+        )
 
-    def __enter__(self) -> CompilerChild:
+    def __enter__(self) -> "CompilerChild":
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+        self, kind: "type[BaseException] | None", value: BaseException | None, trace: "TracebackType | None"
     ) -> None:
         self.close()
 
-    def compile(self, source: str, functions: Iterable[str]) -> dict[str, bytes]:
+    def compile(self, source: str, functions: "Iterable[str]") -> dict[str, bytes]:
         """Byte code of `functions`, by name. Each is defined in `source` with section ".bpf.fn.NAME", not static.
 
         Once per child. Raises CompileFault.
@@ -118,21 +128,20 @@ class CompilerChild:
         return os.pread(self.messages, min(size, 1 << 20), 0).decode(errors="replace")
 
 
-def _serve(folder: Path, *, parent: int, request: int, answer: int, messages: int) -> NoReturn:
+def _serve(folder: str, *, parent: int, request: int, answer: int, messages: int) -> "NoReturn":
     """The child's life: prepare, read one text, compile, answer. Never returns into the agent's code."""
     try:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             # Ctrl-C goes to the whole group: the agent decides when its compiler ends.
             signal.signal(number, signal.SIG_IGN)
-        with Path("/dev/null").open("rb") as null:
-            os.dup2(null.fileno(), 0)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(messages, 1)
         os.dup2(messages, 2)
         leave_with(parent)
-        _hide_kallsyms(folder / "kallsyms")
-        os.environ["BCC_KERNEL_SOURCE"] = str(folder)
+        _hide_kallsyms(f"{folder}/kallsyms")
+        os.environ["BCC_KERNEL_SOURCE"] = folder
         # clang's first -I is the working directory.
-        os.chdir(folder / "include")
+        os.chdir(f"{folder}/include")
         from tracejob_agent.bpf.libbcc import Bcc
 
         bcc = Bcc()
@@ -165,13 +174,13 @@ def leave_with(parent: int) -> None:
         os._exit(71)
 
 
-def _hide_kallsyms(stand_in: Path) -> None:
+def _hide_kallsyms(stand_in: str) -> None:
     """In a mount namespace of the child's own. Without the right to do so, bcc is only slower."""
     import ctypes
 
     libc = ctypes.CDLL(None)
     if libc.unshare(_CLONE_NEWNS) == 0 and libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None) == 0:
-        libc.mount(bytes(stand_in), b"/proc/kallsyms", None, _MS_BIND, None)
+        libc.mount(os.fsencode(stand_in), b"/proc/kallsyms", None, _MS_BIND, None)
 
 
 def _read_exactly(descriptor: int, size: int) -> bytes:

@@ -4,10 +4,7 @@ The kernel takes a callback only when BTF says that it is a function of static l
 static", since 5.13). bcc's own BTF isn't asked: it describes the sections that bcc made.
 """
 
-from __future__ import annotations
-
 import struct
-from collections.abc import Sequence
 
 RECORD_SIZE = 8
 _MAGIC = 0xEB9F
@@ -17,7 +14,7 @@ _INT_SIGNED_32 = 1 << 24 | 32
 _INT_ID, _PROTO_ID, _FIRST_FUNC_ID = 1, 2, 3
 
 
-def btf_blob(names: Sequence[str]) -> bytes:
+def btf_blob(names: list[str]) -> bytes:
     """BTF with `int name()` of static linkage for each name; their type ids count from 3."""
     strings = bytearray(b"\0int\0")
     types = bytearray(struct.pack("<IIII", 1, _INT << 24, 4, _INT_SIGNED_32))
@@ -29,6 +26,6 @@ def btf_blob(names: Sequence[str]) -> bytes:
     return header + bytes(types) + bytes(strings)
 
 
-def func_info(starts: Sequence[int]) -> bytes:
+def func_info(starts: list[int]) -> bytes:
     """`struct bpf_func_info` for functions that begin at these instructions, in the order of btf_blob's names."""
     return b"".join(struct.pack("<II", start, _FIRST_FUNC_ID + index) for index, start in enumerate(starts))

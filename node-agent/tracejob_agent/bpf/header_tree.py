@@ -4,11 +4,8 @@ bcc looks for `include/linux/kconfig.h` below BCC_KERNEL_SOURCE and includes a h
 those are empty here. The generated C brings offsets, not structs, so that the tree is the same on every kernel.
 """
 
-from __future__ import annotations
-
-import hashlib
-import tempfile
-from pathlib import Path
+import os
+import zlib
 
 from tracejob_agent.bpf.helpers import GUARDS, declarations
 from tracejob_agent.kernel.cache import cache_folder
@@ -76,45 +73,48 @@ FLAGS = (b"-O2", b"-Werror=implicit-function-declaration", *GUARDS)
 
 def tree_version() -> str:
     """Changes whenever the tree or the flags do."""
-    digest = hashlib.sha256(repr((sorted(FILES.items()), FLAGS)).encode())
-    return digest.hexdigest()[:16]
+    return f"{zlib.crc32(repr((sorted(FILES.items()), FLAGS)).encode()):08x}"
 
 
-def header_tree() -> tuple[Path, bool]:
+def header_tree() -> tuple[str, bool]:
     """The folder, complete, and whether it is a temporary one that the caller removes."""
     cache = cache_folder()
     if cache is not None:
-        folder = cache / f"headers-{tree_version()}"
-        if (folder / "complete").exists():
+        folder = f"{cache}/headers-{tree_version()}"
+        if os.path.exists(f"{folder}/complete"):
             return folder, False
         try:
-            _write_aside(folder)
+            _write_aside(folder, cache)
         except OSError:
             pass  # a full or read-only disk: a temporary folder may still work
         else:
             return folder, False
-    temporary = Path(tempfile.mkdtemp(prefix="tracejob-headers-"))
+    import tempfile
+
+    temporary = tempfile.mkdtemp(prefix="tracejob-headers-")
     _write(temporary)
     return temporary, True
 
 
-def _write_aside(folder: Path) -> None:
+def _write_aside(folder: str, parent: str) -> None:
     """Whole or not at all, with other agents doing the same at once."""
-    aside = Path(tempfile.mkdtemp(prefix=".new-headers-", dir=folder.parent))
+    import tempfile
+
+    aside = tempfile.mkdtemp(prefix=".new-headers-", dir=parent)
     try:
         _write(aside)
-        aside.rename(folder)
+        os.rename(aside, folder)
     except OSError:
         import shutil
 
         shutil.rmtree(aside, ignore_errors=True)
-        if not (folder / "complete").exists():
+        if not os.path.exists(f"{folder}/complete"):
             raise
 
 
-def _write(folder: Path) -> None:
-    for name, text in FILES.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    (folder / "complete").touch()
+def _write(folder: str) -> None:
+    for name, text in (*FILES.items(), ("complete", "")):
+        path = f"{folder}/{name}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as file:
+            file.write(text)

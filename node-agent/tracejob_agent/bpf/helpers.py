@@ -6,8 +6,6 @@ program). GUARDS keeps clang out of them, so that what generated code calls has 
 The numbers are the kernel's (`enum bpf_func_id` of uapi/linux/bpf.h): part of its ABI, the same everywhere.
 """
 
-from __future__ import annotations
-
 GUARDS = (b"-D__BPF_HELPERS_H", b"-D_UAPI__LINUX_BPF_H__")
 """The include guards of bcc's helpers.h and bpf.h, as flags."""
 

@@ -3,15 +3,17 @@
 LD_IMM64 src=1 imm=i    map number i         -> src=1, imm=descriptor
 LD_IMM64 src=4 imm=i    callback number i    -> src=4, imm=distance to its code, appended behind the program
 CALL src=0 imm=BASE+i   kernel function i    -> src=2, imm=BTF id
+
+Part of the start: nothing may be imported here that takes long (docs/decisions/0002-direct-start.md).
 """
 
-from __future__ import annotations
-
 import struct
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from tracelang.plan import KFUNC_BASE
+from tracelang.pseudo import KFUNC_BASE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 SIZE = 8
 _LD_IMM64 = 0x18
@@ -22,12 +24,14 @@ _PSEUDO_FUNC = 4
 _WORDS = struct.Struct("<BBhi")
 
 
-@dataclass(frozen=True, slots=True)
 class LinkedCode:
     """functions: (index of the first instruction, name) of the program and of each callback, in order."""
 
-    code: bytes
-    functions: tuple[tuple[int, str], ...]
+    __slots__ = ("code", "functions")
+
+    def __init__(self, code: bytes, functions: tuple[tuple[int, str], ...]) -> None:
+        self.code = code
+        self.functions = functions
 
     @property
     def instruction_count(self) -> int:
@@ -37,10 +41,10 @@ class LinkedCode:
 def link(
     *,
     function: str,
-    callbacks: Sequence[str],
-    kfuncs: Sequence[int],
-    functions: Mapping[str, bytes],
-    map_descriptors: Mapping[int, int],
+    callbacks: "Sequence[str]",
+    kfuncs: "Sequence[int]",
+    functions: "Mapping[str, bytes]",
+    map_descriptors: "Mapping[int, int]",
 ) -> LinkedCode:
     """The program `function` with its callbacks behind it, every reference resolved."""
     starts: dict[str, int] = {}

@@ -3,8 +3,6 @@
 Only the compiler is used. The text declares no bcc tables, so bcc makes no kernel map; it must find nothing to rewrite.
 """
 
-from __future__ import annotations
-
 import ctypes
 
 LIBRARY = "libbcc.so.0"

@@ -1,44 +1,21 @@
-"""A plan and its byte code made live: maps created, programs linked and loaded. Nothing is attached yet.
-
-The verifier's refusal keeps its whole log. The log is asked for only when the first try failed, as it costs time.
-"""
+"""A plan and its byte code made live: maps created, programs linked and loaded. Nothing is attached yet."""
 
 from __future__ import annotations
 
-import errno
 import os
-import re
 import resource
-import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
 
-from tracejob_agent.bpf.func_info import RECORD_SIZE, btf_blob, func_info
 from tracejob_agent.bpf.instructions import LinkedCode, link
 from tracejob_agent.bpf.maps import BpfMap
-from tracejob_agent.bpf.syscalls import Buffer, Command, bpf
-from tracejob_agent.errors import LoadError, UnsupportedError, VerifierError
+from tracejob_agent.bpf.objects import load_program
+from tracejob_agent.bpf.syscalls import AttachType
+from tracejob_agent.errors import UnsupportedError
 from tracelang.plan import MapSpec, Plan, ProgramSpec, ProgramType
-
-_LOG_SIZE = 4 << 20
-_LOG_STATS = 1
-_INSTRUCTION = re.compile(r"^(\d+): \(", re.MULTILINE)
-_DETAILS = ("processed ", "verification time", "stack depth", "mark_precise", "peak_states")
-
-
-class AttachType:
-    """`enum bpf_attach_type`, those that programs are loaded with."""
-
-    TRACE_RAW_TP = 23
-    TRACE_FENTRY = 24
-    TRACE_FEXIT = 25
-    TRACE_ITER = 28
-    PERF_EVENT = 41
-    KPROBE_MULTI = 42
-    UPROBE_MULTI = 48
 
 
 class BtfIds(Protocol):
@@ -123,6 +100,18 @@ def load(
     return loaded
 
 
+def take_over(plan: Plan, maps: Mapping[int, int], programs: Sequence[int]) -> LoadedPlan:
+    """The same from descriptors of what is in the kernel already: maps by index, programs in the plan's order."""
+    loaded = LoadedPlan(plan)
+    for spec in plan.maps:
+        loaded.maps[spec.index] = BpfMap(spec, maps[spec.index])
+        loaded._stack.callback(loaded.maps[spec.index].close)
+    for program, descriptor in zip(plan.programs, programs, strict=True):
+        loaded._stack.callback(os.close, descriptor)
+        loaded.programs.append(LoadedProgram(program, descriptor, 0))
+    return loaded
+
+
 def create_map(loaded: LoadedPlan, spec: MapSpec) -> BpfMap:
     made = BpfMap(spec)
     loaded._stack.callback(made.close)
@@ -133,98 +122,6 @@ def allow_locked_memory() -> None:
     """Before 5.11 maps count against RLIMIT_MEMLOCK. Where this is refused, the kernel complains later, or not."""
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-
-
-def load_program(
-    code: bytes,
-    *,
-    name: str,
-    type_: ProgramType,
-    license_text: str = "GPL",
-    attach_type: int = 0,
-    attach_btf_id: int = 0,
-    functions: tuple[tuple[int, str], ...] = (),
-    label: str = "",
-) -> int:
-    """The descriptor of a loaded program. `label` is what messages call it. Raises LoadError or VerifierError."""
-    label = label or name
-    instructions, license_buffer = Buffer(code), Buffer(license_text.encode() + b"\0")
-    btf = -1
-    try:
-        info = Buffer(func_info([start for start, _ in functions]))
-        if len(functions) > 1:
-            btf = _load_btf([function for _, function in functions])
-
-        def attempt(log: Buffer | None) -> int:
-            with_info = btf >= 0
-            return bpf(
-                Command.PROG_LOAD,
-                struct.pack(
-                    "<IIQQIIQII16sIIIIQIIQIII",
-                    type_.value,
-                    len(code) // 8,
-                    instructions.address,
-                    license_buffer.address,
-                    _LOG_STATS if log else 0,
-                    log.size if log else 0,
-                    log.address if log else 0,
-                    0,
-                    0,
-                    name.encode()[:15],
-                    0,
-                    attach_type,
-                    btf if with_info else 0,
-                    RECORD_SIZE if with_info else 0,
-                    info.address if with_info else 0,
-                    len(functions) if with_info else 0,
-                    0,
-                    0,
-                    0,
-                    attach_btf_id,
-                    0,
-                ),
-            )
-
-        try:
-            return attempt(None)
-        except OSError as first:
-            if first.errno == errno.EPERM:
-                raise LoadError(f"the kernel doesn't allow {label} to be loaded: {first.strerror}") from first
-            log = Buffer(_LOG_SIZE)
-            try:
-                return attempt(log)
-            except OSError as error:
-                raise _refusal(name, error, log.text(), label=label) from error
-    finally:
-        if btf >= 0:
-            os.close(btf)
-
-
-def test_run(descriptor: int, context: bytes = b"") -> int:
-    """Runs a raw tracepoint program once, here and now, with `context` as its arguments; what it returned."""
-    context_buffer = Buffer(context)
-    attribute = bytearray(
-        struct.pack(
-            "<IIIIQQIIIIQQIII",
-            descriptor,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-            len(context),
-            0,
-            context_buffer.address if context else 0,
-            0,
-            0,
-            0,
-            0,
-        )
-    )
-    bpf(Command.PROG_TEST_RUN, attribute)
-    return int(struct.unpack_from("<I", attribute, 4)[0])
 
 
 def _load_program(
@@ -238,7 +135,7 @@ def _load_program(
     return load_program(
         code.code,
         name=spec.name,
-        type_=spec.type,
+        type_=spec.type.value,
         license_text=license_text,
         attach_type=attach_type or default_attach_type(spec),
         attach_btf_id=attach_btf_id or 0,
@@ -260,23 +157,3 @@ def default_attach_type(spec: ProgramSpec) -> int:
             return AttachType.TRACE_ITER
         case _:
             return AttachType.TRACE_RAW_TP
-
-
-def _load_btf(names: list[str]) -> int:
-    blob = Buffer(btf_blob(names))
-    return bpf(Command.BTF_LOAD, struct.pack("<QQIIII", blob.address, 0, blob.size, 0, 0, 0))
-
-
-def _refusal(name: str, error: OSError, log: str, *, label: str) -> LoadError:
-    if not log.strip():
-        return LoadError(f"the kernel refused {label}: {error.strerror}")
-    numbers = _INSTRUCTION.findall(log)
-    lines = [line for line in log.splitlines() if line.strip() and not line.startswith(_DETAILS)]
-    complaint = lines[-1].strip() if lines else ""
-    return VerifierError(
-        f"the kernel's verifier refused {label}: {complaint}",
-        program=name,
-        log=log,
-        instruction=int(numbers[-1]) if numbers else -1,
-        complaint=complaint,
-    )

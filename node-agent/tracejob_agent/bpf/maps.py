@@ -10,10 +10,11 @@ import os
 import struct
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 
+from tracejob_agent.bpf.objects import create_map, write_element
 from tracejob_agent.bpf.syscalls import Buffer, Command, bpf
 from tracejob_agent.errors import MapError
+from tracejob_agent.kernel import cpus
 from tracelang.plan import BpfMapKind, MapSpec
 
 ANY = 0
@@ -28,12 +29,7 @@ RawEntry = tuple[bytes, tuple[bytes, ...]]
 """A key, and its value: one for a shared map, one per CPU for a per-CPU map."""
 
 
-@cache
-def possible_cpus() -> int:
-    """How many values a per-CPU map has for each key: the kernel's possible CPUs, not those that are online."""
-    text = Path("/sys/devices/system/cpu/possible").read_text().strip()
-    last = text.split(",")[-1].split("-")[-1]
-    return int(last) + 1
+possible_cpus = cache(cpus.possible_cpus)
 
 
 class BpfMap:
@@ -41,26 +37,12 @@ class BpfMap:
 
     __slots__ = ("_stride", "descriptor", "spec")
 
-    def __init__(self, spec: MapSpec) -> None:
+    def __init__(self, spec: MapSpec, descriptor: int = -1) -> None:
+        """descriptor: of the map, when it has been made already."""
         self.spec = spec
         # Per-CPU values are padded to eight bytes each.
         self._stride = (spec.value_size + 7) // 8 * 8 if self.is_per_cpu else spec.value_size
-        attribute = struct.pack(
-            "<IIIIIII16s",
-            spec.kind.value,
-            spec.key_size,
-            spec.value_size,
-            spec.max_entries,
-            spec.flags,
-            0,
-            0,
-            spec.name.encode()[:15],
-        )
-        try:
-            self.descriptor = bpf(Command.MAP_CREATE, attribute)
-        except OSError as error:
-            what = f"map {spec.user.name if spec.user else spec.name}"
-            raise MapError(f"the kernel refused {what} of {spec.max_entries} entries: {error.strerror}") from error
+        self.descriptor = descriptor if descriptor >= 0 else _create(spec)
 
     @property
     def is_per_cpu(self) -> bool:
@@ -89,8 +71,7 @@ class BpfMap:
 
     def update(self, key: bytes, value: bytes, flags: int = ANY) -> None:
         """`value`: of a per-CPU map, all CPUs' values, each padded to eight bytes."""
-        key_buffer, value_buffer = Buffer(key), Buffer(value)
-        bpf(Command.MAP_UPDATE_ELEM, self._attribute(key_buffer.address, value_buffer.address, flags))
+        write_element(self.descriptor, key, value, flags)
 
     def set(self, key: bytes, value: bytes) -> None:
         """One value for the key, on every CPU."""
@@ -207,8 +188,23 @@ class BpfMap:
         size, stride = self.spec.value_size, self._stride
         return tuple(data[start : start + size] for start in range(0, len(data), stride))
 
-    def _attribute(self, key: int, value: int, flags: int = 0) -> bytes:
-        return struct.pack("<IIQQQ", self.descriptor, 0, key, value, flags)
+    def _attribute(self, key: int, value: int) -> bytes:
+        return struct.pack("<IIQQQ", self.descriptor, 0, key, value, 0)
+
+
+def _create(spec: MapSpec) -> int:
+    try:
+        return create_map(
+            spec.name,
+            kind=spec.kind.value,
+            key_size=spec.key_size,
+            value_size=spec.value_size,
+            max_entries=spec.max_entries,
+            flags=spec.flags,
+        )
+    except OSError as error:
+        what = f"map {spec.user.name if spec.user else spec.name}"
+        raise MapError(f"the kernel refused {what} of {spec.max_entries} entries: {error.strerror}") from error
 
 
 def sum_of_cpus(values: tuple[bytes, ...]) -> int:

@@ -1,7 +1,5 @@
 """Byte code by function name as one string of bytes, and back: for the pipe from the compiler, and for the cache."""
 
-from __future__ import annotations
-
 import struct
 
 

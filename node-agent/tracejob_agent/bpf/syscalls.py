@@ -2,13 +2,12 @@
 
 Attributes are packed as uapi/linux/bpf.h lays out `union bpf_attr`; the kernel takes a shorter one and treats the
 rest as zero.
-"""
 
-from __future__ import annotations
+Part of the start: nothing may be imported here that takes long (docs/decisions/0002-direct-start.md).
+"""
 
 import ctypes
 import os
-from enum import IntEnum
 
 # bpf, perf_event_open by machine (`uname -m`).
 _NUMBERS = {"x86_64": (321, 298), "aarch64": (280, 241)}
@@ -20,7 +19,7 @@ _syscall = _libc.syscall
 _syscall.restype = ctypes.c_long
 
 
-class Command(IntEnum):
+class Command:
     """Commands of bpf()."""
 
     MAP_CREATE = 0
@@ -45,14 +44,26 @@ class Command(IntEnum):
     ITER_CREATE = 33
 
 
-def bpf(command: Command, attribute: bytes | bytearray) -> int:
+class AttachType:
+    """`enum bpf_attach_type`, those that programs are loaded with."""
+
+    TRACE_RAW_TP = 23
+    TRACE_FENTRY = 24
+    TRACE_FEXIT = 25
+    TRACE_ITER = 28
+    PERF_EVENT = 41
+    KPROBE_MULTI = 42
+    UPROBE_MULTI = 48
+
+
+def bpf(command: int, attribute: bytes | bytearray) -> int:
     """One bpf() call. Raises OSError. A bytearray receives what the kernel writes into the attribute."""
     size = len(attribute)
     buffer = (ctypes.c_char * size).from_buffer(attribute) if isinstance(attribute, bytearray) else attribute
     result = int(_syscall(ctypes.c_long(_BPF), ctypes.c_long(command), buffer, ctypes.c_ulong(size)))
     if result < 0:
         error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error), command.name)
+        raise OSError(error, os.strerror(error), f"bpf({command})")
     return result
 
 

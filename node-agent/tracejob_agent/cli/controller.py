@@ -11,7 +11,7 @@ from types import FrameType
 from tracejob_agent.bpf.loader import LoadedPlan
 from tracejob_agent.cli.child import Child
 from tracejob_agent.cli.trials import ErrorCount, Trials
-from tracejob_agent.output.sink_base import NOTIFICATION
+from tracejob_agent.notices import NOTIFICATION
 from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.sink import End
 from tracelang.plan import MapRole
@@ -52,6 +52,8 @@ class LocalController:
     def watch_signals(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._note_signal)
+        # They may be held back since the program was attached.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGINT, signal.SIGTERM))
 
     def loaded(self, loaded: LoadedPlan) -> None:
         """Fill the scope of -p."""

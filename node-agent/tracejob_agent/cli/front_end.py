@@ -29,8 +29,8 @@ def facts_for(options: Options, *, unsafe: bool = False) -> HostFacts:
         roots=(root,),
         pids=pids,
         files=True,
-        include_folders=tuple(options.include_folders),
-        debug_folders=tuple(options.debug_folders),
+        include_folders=tuple(map(Path, options.include_folders)),
+        debug_folders=tuple(map(Path, options.debug_folders)),
         unsafe=unsafe or options.has("unsafe"),
     )
 

@@ -1,10 +1,7 @@
-"""tracejob-bpftrace's command line, as bpftrace reads its own: flags first, then the program, then its parameters."""
+"""tracejob-bpftrace's command line, as bpftrace reads its own: flags first, then the program, then its parameters.
 
-from __future__ import annotations
-
-import re
-from dataclasses import dataclass, field
-from pathlib import Path
+Part of the start: nothing may be imported here that takes long (docs/decisions/0002-direct-start.md).
+"""
 
 FORMATS = ("text", "json")
 BUFFERING = ("line", "full", "none")
@@ -60,6 +57,7 @@ _FLAGS = {
     "--fmt": "fmt",
     "--verify-llvm-ir": "ignored",
 }
+_PLAIN_FLAGS = {"quiet", "verbose", "unsafe", "no_warnings", "runtime_warnings", "usdt_file_activation", "ignored"}
 
 
 class UsageError(Exception):
@@ -70,32 +68,51 @@ class UsageError(Exception):
         self.show_usage = show_usage
 
 
-@dataclass(slots=True)
 class Options:
     """What the user asked for. named: the program's `--name=value` parameters; "" for one without a value."""
 
-    expression: str | None = None
-    file: str | None = None
-    pid: int = 0
-    pid_text: str | None = None  # of -p, until the program has been found
-    command: str | None = None
-    output: str | None = None
-    format: str = "text"
-    buffering: str = "line"
-    include_folders: list[Path] = field(default_factory=list)
-    includes: list[str] = field(default_factory=list)
-    debug_folders: list[Path] = field(default_factory=list)
-    dwarf_pids: list[int] = field(default_factory=list)
-    stages: set[str] = field(default_factory=set)
-    mode: str = ""
-    probe_filter: str = ""
-    features_off: set[str] = field(default_factory=set)
-    flags: set[str] = field(default_factory=set)
-    positional: list[str] = field(default_factory=list)
-    named: dict[str, str] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.expression: str | None = None
+        self.file: str | None = None
+        self.pid = 0
+        self.pid_text: str | None = None  # of -p, until the program has been found
+        self.command: str | None = None
+        self.output: str | None = None
+        self.format = "text"
+        self.buffering = "line"
+        self.include_folders: list[str] = []
+        self.includes: list[str] = []
+        self.debug_folders: list[str] = []
+        self.dwarf_pids: list[int] = []
+        self.stages: set[str] = set()
+        self.mode = ""
+        self.probe_filter = ""
+        self.features_off: set[str] = set()
+        self.flags: set[str] = set()
+        self.positional: list[str] = []
+        self.named: dict[str, str] = {}
 
     def has(self, flag: str) -> bool:
         return flag in self.flags
+
+    def is_plain(self) -> bool:
+        """Whether all that is asked for is to trace the whole machine and to print."""
+        asked = (
+            self.pid_text,
+            self.pid,
+            self.command,
+            self.output,
+            self.stages,
+            self.mode,
+            self.probe_filter,
+            self.features_off,
+        )
+        return not any(asked) and self.format == "text" and self.flags <= _PLAIN_FLAGS
+
+    def key(self) -> str:
+        """All of it as text, the same in every process."""
+        values = sorted(vars(self).items())
+        return repr([(name, sorted(value) if isinstance(value, set) else value) for name, value in values])
 
 
 def parse_command_line(arguments: list[str]) -> Options:
@@ -120,9 +137,9 @@ def parse_command_line(arguments: list[str]) -> Options:
     if options.expression is None and words:
         options.file = words.pop(0)
     for word in words:
-        match = re.fullmatch(r"--([\w-]+)(?:=(.*))?", word, re.DOTALL)
-        if match:
-            options.named[match[1]] = match[2] if match[2] is not None else ""
+        name, _, value = word[2:].partition("=")
+        if word.startswith("--") and name.replace("-", "").replace("_", "").isalnum():
+            options.named[name] = value
         elif word != "--":
             options.positional.append(word)
     if options.mode == "format":
@@ -178,11 +195,11 @@ def _set(name: str, value: str, options: Options) -> None:
                 raise UsageError("USAGE: -B must be either 'line', 'full', or 'none'.")
             options.buffering = value
         case "include_folder":
-            options.include_folders.append(Path(value))
+            options.include_folders.append(value)
         case "include":
             options.includes.append(value)
         case "debug_folder":
-            options.debug_folders += [Path(folder) for folder in value.split(":") if folder]
+            options.debug_folders += [folder for folder in value.split(":") if folder]
         case "dwarf_pid":
             options.dwarf_pids.append(parse_pid(value))
         case "stage":

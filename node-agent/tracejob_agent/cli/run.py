@@ -1,179 +1,84 @@
 """One local run: the program's text and the options in; compiled, attached, shown; an exit status out.
 
-Parsing and compiling happen in a child (see `preparation`), while this process imports what running needs.
+Parsing and compiling happen in a child (see `preparation`). Of most programs nothing but their attachment happens here
+before the user is told so; the modules that read and show results are imported after that.
+Part of the start: nothing may be imported here that takes long (docs/decisions/0002-direct-start.md).
 """
 
-from __future__ import annotations
-
-import contextlib
-import io
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tracejob_agent.cli.child import Child
-from tracejob_agent.cli.controller import LocalController
+# Not `signal`, which is made of enums: they take longer to import than the program to attach.
+from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGINT, SIGTERM, pthread_sigmask  # type: ignore[import-not-found]
+
 from tracejob_agent.cli.options import Options
-from tracejob_agent.cli.trials import Trial, Trials
-from tracejob_agent.errors import TargetError
-from tracejob_agent.lazy_facts import LazyFacts
-from tracejob_agent.preparation import Prepared, prepare, prepare_here
-from tracelang.facts import Facts
-from tracelang.plan import CompileOptions
+from tracejob_agent.launch import Launched, launch
+from tracejob_agent.notices import NOTIFICATION, attached_notice
+from tracejob_agent.preparation import Prepared, prepare
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tracejob_agent.output.json_sink import JsonSink
-    from tracejob_agent.output.queued_text import Out
-    from tracejob_agent.output.sink_base import SinkOptions
-    from tracejob_agent.output.text_sink import TextSink
+    from tracelang.facts import Facts
+    from tracelang.plan import CompileOptions
+
+_ENDING = (SIGINT, SIGTERM)
+_NEEDS_A_SESSION = ("probe:", "usdt:", "fentry:", "fexit:", "iter:", "watchpoint:", "software:", "hardware:", "self:")
 
 
-@dataclass(frozen=True, slots=True)
 class Program:
     """text: with what --include asked for in front; name: as messages call it."""
 
-    name: str
-    text: str
+    __slots__ = ("name", "text")
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        self.text = text
 
 
 def run(program: Program, options: Options, *, settings: dict[str, str]) -> int:
     """Trace until the program, its child or the user ends it. Raises ProgramError and EngineError."""
-    wants_text = {"codegen", "all"} & set(options.stages)
-    if options.mode == "codegen" or wants_text:
-        return _show_text(program, options, settings=settings, traces=options.mode != "codegen")
+    if options.mode == "codegen" or {"codegen", "all"} & options.stages:
+        from tracejob_agent.cli.trace import show_text
+
+        return show_text(program, options, settings=settings, traces=options.mode != "codegen")
+    is_plain = options.is_plain() and not any(word in program.text for word in _NEEDS_A_SESSION)
     prepared = prepare(
         program.text,
         name=program.name,
-        front_end=partial(_front_end, options, settings),
-        options_key=repr((options, sorted(settings.items()))),
-        meanwhile=_import_the_rest,
+        front_end=lambda: _front_end(options, settings),
+        options_key=repr((options.key(), sorted(settings.items()))),
+        meanwhile=None if is_plain else _import_the_rest,
     )
-    return _run(program, options, prepared)
+    launched = _launch(prepared, options) if is_plain else None
+    from tracejob_agent.cli.trace import trace
+
+    return trace(program, options, prepared, launched=launched)
 
 
-def _front_end(options: Options, settings: dict[str, str]) -> tuple[Facts, CompileOptions]:
+def _front_end(options: Options, settings: dict[str, str]) -> "tuple[Facts, CompileOptions]":
     """In the compiler's child: none of its imports stays with the tracer."""
     from tracejob_agent.cli.front_end import front_end
 
     return front_end(options, settings)
 
 
-def _show_text(program: Program, options: Options, *, settings: dict[str, str], traces: bool) -> int:
-    """-d codegen: the C text, then the run."""
-    facts, wanted = _front_end(options, settings)
-    prepared = prepare_here(program.text, name=program.name, facts=facts, options=wanted)
-    sys.stdout.write(prepared.plan.c_source)
-    sys.stdout.flush()
-    return _run(program, options, prepared) if traces else 0
-
-
 def _import_the_rest() -> None:
     """What the run needs, imported while the child compiles."""
+    import tracejob_agent.cli.trace
     import tracejob_agent.output.text_sink
     import tracejob_agent.session  # noqa: F401
 
 
-def _run(program: Program, options: Options, prepared: Prepared) -> int:
-    if prepared.diagnostics.items and not options.has("no_warnings"):
-        from tracelang.report import render_diagnostics
-
-        sys.stderr.write(render_diagnostics(prepared.diagnostics, prepared.sources, color=sys.stderr.isatty()))
-    with ExitStack() as stack:
-        return _trace(program, options, prepared, stack=stack)
-
-
-def _trace(
-    program: Program,
-    options: Options,
-    prepared: Prepared,
-    *,
-    stack: ExitStack,
-) -> int:
-    from tracejob_agent.output.sink_base import NOTIFICATION, SinkOptions
-    from tracejob_agent.output.user_symbols import UserSymbols
-    from tracejob_agent.session import Session, SessionOptions
-    from tracejob_agent.target.symbol_target import Processes
-
-    facts = LazyFacts()
-    child = Child.start(options.command) if options.command else None
-    if child is not None:
-        stack.callback(child.close)
-    traced = options.pid or (child.pid if child else 0)
-    symbols = UserSymbols(Processes(lambda: (traced,)) if traced else None)
-    if child is not None:
-        symbols.assume_executable(child.pid, child.path)
-    dry_run = options.has("dry_run")
-    out = io.StringIO() if dry_run else stack.enter_context(_output(options))
-    trials = trials_of(options, out)
-    controller = LocalController(pid=options.pid, child=child, symbols=symbols, dry_run=dry_run, trials=trials)
-    controller.announces = NOTIFICATION in os.environ and bool(options.output)
-    sink_options = SinkOptions(
-        program=program.name,
-        quiet=options.has("quiet") or trials is not None or dry_run,
-        warnings=not options.has("no_warnings"),
-        notify=NOTIFICATION in os.environ and not options.output,
-        print_maps=trials is None,
-        flush=options.buffering != "full",
-        layouts=facts,
-        user_symbols=symbols,
-        cancelled=controller.is_signalled,
-    )
-    sink = _sink(options, out, sink_options)
-    controller.sink = sink
-    session = Session(
-        prepared.plan,
-        prepared.functions,
-        sink=sink,
-        controller=controller,
-        options=SessionOptions(
-            pids=(traced,) if traced else (), child=child.pid if child else 0, stages=prepared.stages
-        ),
-        btf=facts,
-        symbols=symbols,
-    )
-    controller.watch_signals()
-    code = session.run().exit_code
-    return 1 if trials is not None and trials.failed else code
-
-
-def _sink(options: Options, out: Out, sink_options: SinkOptions) -> TextSink | JsonSink:
-    if options.format == "json":
-        from tracejob_agent.output.json_sink import JsonSink
-
-        return JsonSink(out, sys.stderr, sink_options)
-    from tracejob_agent.output.text_sink import TextSink
-
-    return TextSink(out, sys.stderr, sink_options)
-
-
-def trials_of(options: Options, out: Out) -> Trials | None:
-    """What --bench, --test or --mode ask to be run."""
-    for kind in Trial:
-        if options.has(kind.value) or options.mode == kind.value:
-            return Trials(kind, name_filter=options.probe_filter, out=out, json=options.format == "json")
-    return None
-
-
-@contextlib.contextmanager
-def _output(options: Options) -> Iterator[Out]:
-    """Where results go."""
-    from tracejob_agent.output.queued_text import QueuedText
-
-    if options.output:
-        try:
-            file = Path(options.output).open("wb")  # noqa: SIM115 - closed below; what can fail here is the opening
-        except OSError as error:
-            raise TargetError(f'Failed to open output file: "{options.output}": {error.strerror}') from error
-        with file:
-            stream = QueuedText(file.fileno())
-            yield stream
-            stream.drain()
-        return
-    stream = QueuedText(1, is_eager=options.buffering == "none")
-    yield stream
-    stream.drain()
+def _launch(prepared: Prepared, options: Options) -> Launched | None:
+    """Attaches, and says so. A signal that asks for the end waits for the one who can show results."""
+    if prepared.launch is None:
+        return None
+    pthread_sigmask(SIG_BLOCK, _ENDING)
+    launched = launch(prepared.launch)
+    if launched is None:
+        pthread_sigmask(SIG_UNBLOCK, _ENDING)
+        return None
+    if not options.has("quiet"):
+        os.write(2, f"{attached_notice(prepared.launch['places'])}\n".encode())
+    if NOTIFICATION in os.environ:
+        os.write(1, f"{NOTIFICATION}\n".encode())
+    return launched

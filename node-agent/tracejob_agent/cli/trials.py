@@ -14,7 +14,8 @@ from enum import Enum
 from typing import Protocol
 
 from tracejob_agent.accounting import run_statistics
-from tracejob_agent.bpf.loader import LoadedPlan, LoadedProgram, test_run
+from tracejob_agent.bpf.loader import LoadedPlan, LoadedProgram
+from tracejob_agent.bpf.objects import test_run
 from tracejob_agent.bpf.syscalls import Command, bpf
 from tracejob_agent.output.queued_text import Out
 from tracejob_agent.output.show import json_text

@@ -2,33 +2,38 @@
 
 Root's is /var/cache/tracejob, a user's is ~/.cache/tracejob; TRACEJOB_CACHE names another ("" turns it off). A
 folder that can't be written or that somebody else owns is as good as none.
+Part of the start: nothing may be imported here that takes long (docs/decisions/0002-direct-start.md).
 """
 
-from __future__ import annotations
-
-import contextlib
+import marshal
 import os
-from functools import cache
-from pathlib import Path
+import zlib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_MOST_ENTRIES = 256
 
 
-@cache
-def cache_folder() -> Path | None:
+def cache_folder() -> str | None:
     """The folder, made with mode 0700; None when there can't be one."""
-    named = os.environ.get("TRACEJOB_CACHE")
-    if named == "":
+    folder = os.environ.get("TRACEJOB_CACHE")
+    if folder == "":
         return None
-    if named:
-        folder = Path(named)
-    elif os.geteuid() == 0:
-        folder = Path("/var/cache/tracejob")
-    else:
-        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tracejob"
-    with contextlib.suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder is None:
+        if os.geteuid() == 0:
+            folder = "/var/cache/tracejob"
+        else:
+            folder = f"{os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')}/tracejob"
+    try:
+        os.makedirs(os.path.dirname(folder), exist_ok=True)
+        os.mkdir(folder, mode=0o700)
+    except OSError:
+        pass  # there already, mostly
     try:
         # What lies here is believed: another user's folder is not ours to believe.
-        return folder if folder.stat().st_uid == os.geteuid() else None
+        return folder if os.stat(folder).st_uid == os.geteuid() else None
     except OSError:
         return None
 
@@ -38,7 +43,8 @@ def read_cached(key: str) -> bytes | None:
     if folder is None:
         return None
     try:
-        return (folder / key).read_bytes()
+        with open(f"{folder}/{key}", "rb", buffering=0) as file:
+            return file.readall()
     except OSError:
         return None
 
@@ -48,11 +54,51 @@ def write_cached(key: str, data: bytes) -> None:
     folder = cache_folder()
     if folder is None:
         return
-    with contextlib.suppress(OSError):
-        aside = folder / f".new-{os.getpid()}-{key}"
+    aside = f"{folder}/.new-{os.getpid()}-{key}"
+    try:
+        with open(aside, "xb", buffering=0) as file:
+            file.write(data)
+        os.rename(aside, f"{folder}/{key}")
+    except OSError:
         try:
-            with aside.open("xb") as file:
-                file.write(data)
-            aside.rename(folder / key)
+            os.unlink(aside)
         except OSError:
-            aside.unlink(missing_ok=True)
+            pass
+
+
+def read_entry(kind: str, key: str) -> object | None:
+    """What keep_entry kept under this key."""
+    data = read_cached(_entry_name(kind, key))
+    if data is None or _sealed(data[4:]) != data:
+        return None  # cut short by a full disk, or worse
+    kept_key, content = marshal.loads(data[4:])  # the folder is ours alone
+    found: object = content
+    return found if kept_key == key else None
+
+
+def keep_entry(kind: str, key: str, content: "Any") -> None:
+    """`content`: of what marshal takes. Only the newest entries of a kind stay."""
+    write_cached(_entry_name(kind, key), _sealed(marshal.dumps((key, content))))
+    _forget_oldest(kind)
+
+
+def _entry_name(kind: str, key: str) -> str:
+    """Two keys with one name take turns in the file: the key stands in it whole."""
+    return f"{kind}-{zlib.crc32(key.encode(errors='surrogateescape')):08x}"
+
+
+def _sealed(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(4, "little") + data
+
+
+def _forget_oldest(kind: str) -> None:
+    folder = cache_folder()
+    if folder is None:
+        return
+    try:
+        with os.scandir(folder) as entries:
+            ages = sorted((item.stat().st_mtime, item.path) for item in entries if item.name.startswith(f"{kind}-"))
+        for _, path in ages[:-_MOST_ENTRIES]:
+            os.unlink(path)
+    except OSError:
+        pass  # another agent is at it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 
@@ -45,26 +44,3 @@ def hardware_refusal() -> str:
 def watchpoint_refusal() -> str:
     error = try_perf_event(event_type=_BREAKPOINT, breakpoint_address=0xFFFFFFFF81000000)
     return reason(error) if error else ""
-
-
-@cache
-def possible_cpus() -> int:
-    """CPUs that there can ever be: the number of copies of a per-CPU value."""
-    try:
-        text = Path("/sys/devices/system/cpu/possible").read_text().strip()
-        return 1 + max(int(part.rpartition("-")[2]) for part in text.split(","))
-    except (OSError, ValueError):
-        return os.cpu_count() or 1
-
-
-@cache
-def online_cpus() -> tuple[int, ...]:
-    try:
-        text = Path("/sys/devices/system/cpu/online").read_text().strip()
-    except OSError:
-        return tuple(range(os.cpu_count() or 1))
-    numbers: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.partition("-")
-        numbers.extend(range(int(first), int(last or first) + 1))
-    return tuple(numbers)

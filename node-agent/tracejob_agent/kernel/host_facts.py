@@ -14,6 +14,7 @@ from tracejob_agent.kernel.binaries import Binaries, Binary
 from tracejob_agent.kernel.btf_file import BtfError, Kind, open_kernel_btf, open_module_btf
 from tracejob_agent.kernel.btf_types import BtfTypes
 from tracejob_agent.kernel.c_types import base_type, parse_type
+from tracejob_agent.kernel.cpus import possible_cpus
 from tracejob_agent.kernel.kallsyms import KernelSymbols
 from tracejob_agent.kernel.kernel_locations import (
     function_locations,
@@ -257,7 +258,7 @@ class HostFacts:
         return None
 
     def cpu_count(self) -> int:
-        return features.possible_cpus()
+        return possible_cpus()
 
     def link_type(self, name: str) -> bool:
         """Whether the kernel knows a kind of attachment, "UPROBE_MULTI"."""

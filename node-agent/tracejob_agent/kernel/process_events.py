@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from tracejob_agent.bpf.syscalls import perf_event_open
-from tracejob_agent.kernel.features import online_cpus
+from tracejob_agent.kernel.cpus import online_cpus
 
 _SOFTWARE, _DUMMY = 1, 9
 _ATTRIBUTE_SIZE = 120

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TextIO
 
+from tracejob_agent.notices import NOTIFICATION
 from tracejob_agent.output.decode import Buffer
 from tracejob_agent.output.events import (
     Complaint,
@@ -19,7 +20,7 @@ from tracejob_agent.output.map_format import MapFormat
 from tracejob_agent.output.names import Names, error_text
 from tracejob_agent.output.queued_text import Out, drain, has_room
 from tracejob_agent.output.show import json_text, json_writer
-from tracejob_agent.output.sink_base import NOTIFICATION, SinkOptions, map_formats, names_of, print_arguments
+from tracejob_agent.output.sink_base import SinkOptions, map_formats, names_of, print_arguments
 from tracejob_agent.sink import AttachReport, Finish, Losses, RawEntry, SessionView
 from tracelang.plan import EventKind, EventSpec, MapSpec
 

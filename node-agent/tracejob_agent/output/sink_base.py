@@ -44,9 +44,6 @@ class SinkOptions:
     cancelled: Callable[[], bool] = _never
 
 
-NOTIFICATION = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
-
-
 def names_of(session: SessionView, options: SinkOptions) -> Names:
     """The names that a session's values are shown with."""
     plan = session.plan

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TextIO
 
+from tracejob_agent.notices import NOTIFICATION, attached_notice
 from tracejob_agent.output.decode import Buffer
 from tracejob_agent.output.events import (
     Failure,
@@ -19,7 +20,7 @@ from tracejob_agent.output.names import Names
 from tracejob_agent.output.printf_batch import compile_batch
 from tracejob_agent.output.queued_text import Out, drain, has_room
 from tracejob_agent.output.show import text_writer
-from tracejob_agent.output.sink_base import NOTIFICATION, SinkOptions, map_formats, names_of, print_arguments
+from tracejob_agent.output.sink_base import SinkOptions, map_formats, names_of, print_arguments
 from tracejob_agent.sink import AttachReport, Finish, Losses, RawEntry, SessionView
 from tracelang.plan import EventKind, EventSpec, MapSpec
 
@@ -52,7 +53,7 @@ class TextSink:
         for warning in report.warnings:
             self._notice(f"WARNING: {warning}")
         if not self._options.quiet:
-            self._notice(f"Attached {report.places} probe{'' if report.places == 1 else 's'}")
+            self._notice(attached_notice(report.places))
         if self._options.notify:
             self._out.write(f"{NOTIFICATION}\n")
             self._out.flush()

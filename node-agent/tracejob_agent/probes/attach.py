@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from tracejob_agent.bpf.loader import AttachType, LoadedPlan, LoadedProgram
+from tracejob_agent.bpf.loader import LoadedPlan, LoadedProgram
+from tracejob_agent.bpf.syscalls import AttachType
 from tracejob_agent.errors import AttachError
 from tracejob_agent.probes import (
     counters,

@@ -17,6 +17,6 @@ def attach(program: LoadedProgram, attachments: Sequence[Attachment], environmen
         attribute = EventAttribute(type_, int(attachment.options["event"]), period=int(attachment.options["period"]))
         for cpu in environment.cpus:
             try:
-                yield attach_event(program, attribute, cookie=attachment.cookie, cpu=cpu)
+                yield attach_event(program.descriptor, attribute, cookie=attachment.cookie, cpu=cpu)
             except OSError as error:
                 raise AttachError(f"{attachment.location.name} can't be attached: {error.strerror}") from error

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tracejob_agent.bpf.instructions import instruction
-from tracejob_agent.bpf.loader import AttachType, LoadedProgram, load_program
-from tracejob_agent.bpf.syscalls import Buffer, Command, bpf
+from tracejob_agent.bpf.loader import LoadedProgram
+from tracejob_agent.bpf.objects import load_program
+from tracejob_agent.bpf.syscalls import AttachType, Buffer, Command, bpf
 from tracejob_agent.errors import LoadError
-from tracejob_agent.kernel.features import online_cpus
+from tracejob_agent.kernel.cpus import online_cpus
 from tracejob_agent.probes.perf_event import Handle
 from tracelang.plan import Attachment, ProgramType
 
@@ -57,7 +58,7 @@ Attach = Callable[[LoadedProgram, Sequence[Attachment], Environment], Iterator[H
 def _tries_link(attach_type: int, make_request: Callable[[int], tuple[bytes, object]]) -> int:
     """The error number of a link that can't come about."""
     try:
-        program = load_program(_RETURN_ZERO, name="tj_try", type_=ProgramType.KPROBE, attach_type=attach_type)
+        program = load_program(_RETURN_ZERO, name="tj_try", type_=ProgramType.KPROBE.value, attach_type=attach_type)
     except LoadError:
         return 0
     try:

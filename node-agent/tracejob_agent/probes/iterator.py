@@ -6,8 +6,8 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 
-from tracejob_agent.bpf.loader import AttachType, LoadedProgram
-from tracejob_agent.bpf.syscalls import Command, bpf
+from tracejob_agent.bpf.loader import LoadedProgram
+from tracejob_agent.bpf.syscalls import AttachType, Command, bpf
 from tracejob_agent.errors import AttachError
 from tracejob_agent.probes.environment import Environment
 from tracejob_agent.probes.perf_event import Handle

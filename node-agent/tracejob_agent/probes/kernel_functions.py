@@ -7,8 +7,8 @@ import os
 import struct
 from collections.abc import Iterator, Sequence
 
-from tracejob_agent.bpf.loader import AttachType, LoadedProgram
-from tracejob_agent.bpf.syscalls import Buffer, Command, bpf
+from tracejob_agent.bpf.loader import LoadedProgram
+from tracejob_agent.bpf.syscalls import AttachType, Buffer, Command, bpf
 from tracejob_agent.errors import AttachError
 from tracejob_agent.probes.environment import Environment
 from tracejob_agent.probes.perf_event import EventAttribute, Handle, attach_event, event_source
@@ -33,7 +33,7 @@ def attach(program: LoadedProgram, attachments: Sequence[Attachment], environmen
         config = _EVENT_RETURN if attachment.provider == "kretprobe" else 0
         attribute = EventAttribute(source, config, extra=name.address, extra_2=location.offset, keep_alive=name)
         try:
-            yield attach_event(program, attribute, cookie=attachment.cookie, cpu=environment.cpus[0])
+            yield attach_event(program.descriptor, attribute, cookie=attachment.cookie, cpu=environment.cpus[0])
             attached += 1
         except OSError as error:
             # The kernel keeps some functions to itself (noinstr, the blacklist): a wildcard goes on without them.

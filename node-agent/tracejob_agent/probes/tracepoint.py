@@ -23,7 +23,7 @@ def attach(program: LoadedProgram, attachments: Sequence[Attachment], environmen
         location = attachment.location
         try:
             attribute = EventAttribute(EventType.TRACEPOINT, _event_number(location), is_disabled=True)
-            yield attach_event(program, attribute, cookie=attachment.cookie, cpu=environment.cpus[0])
+            yield attach_event(program.descriptor, attribute, cookie=attachment.cookie, cpu=environment.cpus[0])
         except (OSError, ValueError) as error:
             raise AttachError(f"{location.name} can't be attached: {error}") from error
 

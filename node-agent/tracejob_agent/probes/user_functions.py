@@ -11,8 +11,8 @@ import struct
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from tracejob_agent.bpf.loader import AttachType, LoadedProgram
-from tracejob_agent.bpf.syscalls import Buffer, Command, bpf
+from tracejob_agent.bpf.loader import LoadedProgram
+from tracejob_agent.bpf.syscalls import AttachType, Buffer, Command, bpf
 from tracejob_agent.errors import AttachError
 from tracejob_agent.probes.environment import Environment
 from tracejob_agent.probes.perf_event import EventAttribute, Handle, attach_event, event_source, path_buffer
@@ -112,7 +112,7 @@ def _attach_each(
         for pid in processes:
             try:
                 cpu = -1 if pid > 0 else environment.cpus[0]
-                yield attach_event(program, attribute, cookie=attachment.cookie, pid=pid, cpu=cpu)
+                yield attach_event(program.descriptor, attribute, cookie=attachment.cookie, pid=pid, cpu=cpu)
             except OSError as error:
                 failure = _failure(attachment, error)
                 if len(attachments) == 1:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tracejob_agent.bpf.instructions import instruction
-from tracejob_agent.bpf.loader import load_program, test_run
+from tracejob_agent.bpf.objects import load_program, test_run
 from tracejob_agent.errors import UnsupportedError
 from tracelang.facts import Layout
 from tracelang.plan import ProgramType
@@ -37,7 +37,7 @@ def pid_namespace_level(structs: Structs) -> int:
         return 0
     thread_pid = _offset(structs, "struct task_struct", "thread_pid")
     level = _offset(structs, "struct pid", "level")
-    program = load_program(_program(thread_pid, level), name="tj_pid_level", type_=ProgramType.RAW_TRACEPOINT)
+    program = load_program(_program(thread_pid, level), name="tj_pid_level", type_=ProgramType.RAW_TRACEPOINT.value)
     try:
         return test_run(program, _NO_ARGUMENTS)
     finally:

@@ -11,7 +11,8 @@ from tracelang.codegen import callbacks, context, expressions, maps, places, sco
 from tracelang.codegen.values import CodegenError, Place, c_type, literal
 from tracelang.codegen.writer import Writer
 from tracelang.ir import IntrinsicKind as Kind
-from tracelang.plan import KFUNC_BASE, Constant, MapRole, ProgramType
+from tracelang.plan import MapRole, ProgramType
+from tracelang.pseudo import KFUNC_BASE, Constant
 from tracelang.types import (
     U64,
     AddressSpace,

@@ -1,0 +1,76 @@
+"""The start: what a known program needs before it is attached, and that nothing is lost between that and the reader."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+START = Path(sys.executable).parent / "tracejob-bpftrace"
+NOTICE = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
+TEXT = 'tracepoint:syscalls:sys_enter_getpgid /comm == "python3"/ { @ = count(); }'
+SLOW = {"re", "enum", "dataclasses", "pathlib", "typing", "contextlib", "collections", "signal", "msgspec", "pickle"}
+"""What the interpreter would take longer to import than the program takes to attach."""
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return os.environ | {"TRACEJOB_CACHE": str(tmp_path), NOTICE: "1"}
+
+
+def attached(environment: dict[str, str], *command: str, text: str = TEXT) -> subprocess.Popen[str]:
+    """The process, once it has said that everything is attached."""
+    process = subprocess.Popen(
+        [*command, "-e", text], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout
+    assert NOTICE in process.stdout.readline()
+    return process
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[str, str]:
+    process.send_signal(signal.SIGINT)
+    output, notices = process.communicate(timeout=30)
+    assert process.returncode == 0
+    return output, notices
+
+
+def test_a_known_program_is_attached_before_anything_slow_is_imported(environment: dict[str, str]) -> None:
+    ended(attached(environment, str(START)))
+    python = Path(sys.executable).parent / "python3"
+    _, notices = ended(attached(environment, str(python), "-I", "-S", "-X", "importtime", str(START)))
+    before, notice, after = notices.partition("Attached 1 probe\n")
+    assert notice
+    assert "| tracejob_agent.session\n" not in before
+    assert not SLOW & {line.rpartition("|")[2].strip() for line in before.splitlines()}
+    assert "tracejob_agent.session" in after
+
+
+def test_what_happens_right_after_the_notice_is_counted(environment: dict[str, str]) -> None:
+    """The probes fire, and a signal waits, while the modules that read and show are still being imported."""
+    ended(attached(environment, str(START)))
+    process = attached(environment, str(START))
+    subprocess.run(["/usr/bin/python3", "-S", "-c", "import os; [os.getpgid(0) for _ in range(321)]"], check=True)
+    output, _ = ended(process)
+    assert output.split() == ["@:", "321"]
+
+
+def test_lines_of_before_the_reader_come_out(environment: dict[str, str]) -> None:
+    text = (
+        'begin { printf("hello\\n"); } tracepoint:syscalls:sys_enter_getpgid { @ = count(); } end { printf("bye\\n"); }'
+    )
+    for _ in range(2):
+        output, notices = ended(attached(environment, str(START), text=text))
+        assert output.split()[:2] == ["hello", "bye"]
+        assert "Attached 3 probes" in notices
+
+
+def test_the_launcher_follows_links(tmp_path: Path, environment: dict[str, str]) -> None:
+    link = tmp_path / "elsewhere"
+    link.symlink_to(START)
+    answer = subprocess.run([link, "-V"], env=environment, capture_output=True, text=True, check=True)
+    assert answer.stdout.startswith("bpftrace v")
