@@ -99,6 +99,8 @@ def resolve_config(
     for entry in entries:
         _set(settings, entry.name, entry.value, span=entry.span, diagnostics=diagnostics)
     for name, text in options.config.items():
+        if canonical(name) not in SETTINGS:
+            continue  # BPFTRACE_... of another version: an environment is no part of the program
         _set(settings, name, text, span=NOWHERE, diagnostics=diagnostics)
     return settings
 

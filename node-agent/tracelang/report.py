@@ -57,7 +57,8 @@ def place(span: Span, sources: Sequence[Source], *, name: bool = True) -> str:
 def _headline(span: Span, sources: Sequence[Source], *, label: str, message: str, tint: str) -> str:
     where = f"{printable(place(span, sources))}: " if span != NOWHERE and span.source < len(sources) else ""
     shown = f"{tint}{label}:{_RESET}" if tint else f"{label}:"
-    return f"{where}{shown} {printable(message)}"
+    text = "\n".join(printable(line) for line in message.split("\n"))
+    return f"{where}{shown} {text}"
 
 
 def excerpt(span: Span, sources: Sequence[Source], *, tint: str = "") -> list[str]:

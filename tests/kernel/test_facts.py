@@ -217,7 +217,6 @@ def test_files_are_read_for_a_user_of_this_machine_only(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
-        ("nonsense", "Could not resolve symbol"),
         ("work+100000", "Offset outside the function bounds"),
         ("_init", "Could not determine boundary"),
         ("0x2", "Could not resolve address"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar, cast
 
@@ -29,16 +30,19 @@ from tracelang.types import (
 )
 
 if TYPE_CHECKING:
+    from elftools.dwarf.aranges import ARanges
     from elftools.dwarf.compileunit import CompileUnit
     from elftools.dwarf.die import DIE
     from elftools.dwarf.dwarfinfo import DWARFInfo
 
 Answer = TypeVar("Answer")
+Definitions = dict[tuple[str, str], "DIE"]
 
 _STRUCTS = {"DW_TAG_structure_type": "struct", "DW_TAG_union_type": "union", "DW_TAG_class_type": "struct"}
 _TRANSPARENT = {"DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_restrict_type",
                 "DW_TAG_atomic_type"}  # fmt: skip
 _POINTERS = {"DW_TAG_pointer_type", "DW_TAG_reference_type", "DW_TAG_rvalue_reference_type"}
+_NAMED = {"DW_TAG_subprogram", "DW_TAG_typedef", "DW_TAG_base_type", "DW_TAG_enumeration_type", *_STRUCTS}
 _LONGEST_CHAIN = 64
 _BOOLEAN, _SIGNED, _SIGNED_CHAR = 2, 5, 6
 
@@ -56,6 +60,7 @@ class DwarfTypes:
         self._info: DWARFInfo | None = None
         self._path, self._root = path, root
         self._split: dict[int, CompileUnit] = {}
+        self._defined: dict[int, Definitions] = {}
         try:
             with path.open("rb") as file:
                 # Mapped: a binary may be large, and only some of it is read.
@@ -87,14 +92,22 @@ class DwarfTypes:
 
     def _function(self, name: str, address: int) -> Signature | None:
         for unit in self._units(address):
-            for die in _in_namespaces(unit.get_top_DIE()):
-                if (
-                    die.tag == "DW_TAG_subprogram"
-                    and _is_named(die, name)
-                    and "DW_AT_declaration" not in die.attributes
-                ):
-                    return self._signature(die, name)
+            die = self._definitions(unit).get(("DW_TAG_subprogram", name))
+            if die is not None:
+                return self._signature(die, name)
         return None
+
+    def _definitions(self, unit: CompileUnit) -> Definitions:
+        """What a unit defines, by kind and name: the first of a name counts; linkage names are names too."""
+        key = id(unit)
+        if key not in self._defined:
+            found: Definitions = {}
+            for die in _in_namespaces(unit.get_top_DIE()):
+                if die.tag in _NAMED and "DW_AT_declaration" not in die.attributes:
+                    for name in _names(die):
+                        found.setdefault((str(die.tag), name), die)
+            self._defined[key] = found
+        return self._defined[key]
 
     def _struct(self, name: str) -> Layout | None:
         die = _beneath(self._anonymous.get(name) or self._find_type(name))
@@ -128,13 +141,18 @@ class DwarfTypes:
     def _units(self, address: int = 0) -> Iterator[CompileUnit]:
         if self._info is None:
             return
-        if address and (ranges := self._info.get_aranges()) is not None and ranges.entries:
-            offset = ranges.cu_offset_at_addr(address)
+        if address and self._ranges is not None and self._ranges.entries:
+            offset = self._ranges.cu_offset_at_addr(address)
             if offset is not None:
                 yield self._whole(self._info.get_CU_at(offset))
                 return
         for unit in self._info.iter_CUs():
             yield self._whole(unit)
+
+    @cached_property
+    def _ranges(self) -> ARanges | None:
+        """Which unit's an address is."""
+        return self._info.get_aranges() if self._info else None
 
     def _whole(self, unit: CompileUnit) -> CompileUnit:
         """The unit itself, or the one in another file that it stands for."""
@@ -147,16 +165,17 @@ class DwarfTypes:
     def _find_type(self, name: str) -> DIE | None:
         keyword, _, tag_name = name.rpartition(" ")
         tags = {
-            "struct": {"DW_TAG_structure_type", "DW_TAG_class_type"},
-            "class": {"DW_TAG_structure_type", "DW_TAG_class_type"},
-            "union": {"DW_TAG_union_type"},
-            "enum": {"DW_TAG_enumeration_type"},
-        }.get(keyword, {"DW_TAG_typedef", "DW_TAG_base_type", *_STRUCTS})
+            "struct": ("DW_TAG_structure_type", "DW_TAG_class_type"),
+            "class": ("DW_TAG_structure_type", "DW_TAG_class_type"),
+            "union": ("DW_TAG_union_type",),
+            "enum": ("DW_TAG_enumeration_type",),
+        }.get(keyword, ("DW_TAG_typedef", "DW_TAG_base_type", *_STRUCTS))
         wanted = tag_name if keyword in ("struct", "class", "union", "enum") else name
         for unit in self._units():
-            for die in _in_namespaces(unit.get_top_DIE()):
-                if die.tag in tags and _name(die) == wanted and "DW_AT_declaration" not in die.attributes:
-                    return die
+            definitions = self._definitions(unit)
+            found = next((definitions[tag, wanted] for tag in tags if (tag, wanted) in definitions), None)
+            if found is not None:
+                return found
         return None
 
     def _signature(self, die: DIE, name: str) -> Signature:
@@ -240,11 +259,14 @@ def _name(die: DIE) -> str:
     return attribute.value.decode("utf-8", "replace") if attribute else ""
 
 
-def _is_named(die: DIE, name: str) -> bool:
+def _names(die: DIE) -> Iterator[str]:
     """Names of a definition are often in its declaration."""
     origin = _origin(die)
     linkage = die.attributes.get("DW_AT_linkage_name") or origin.attributes.get("DW_AT_linkage_name")
-    return _name(origin) == name or (linkage is not None and linkage.value == name.encode())
+    if linkage is not None:
+        yield linkage.value.decode("utf-8", "replace")
+    if name := _name(origin):
+        yield name
 
 
 def _in_namespaces(top: DIE) -> Iterator[DIE]:
@@ -282,6 +304,8 @@ def _base(die: DIE) -> Type:
     encoding = die.attributes["DW_AT_encoding"].value
     if encoding == _BOOLEAN:
         return BoolType()
+    if not _size(die):
+        return VOID  # Rust's ()
     return IntType(min(_size(die) * 8, 64), signed=encoding in (_SIGNED, _SIGNED_CHAR))
 
 

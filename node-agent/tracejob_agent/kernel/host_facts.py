@@ -18,6 +18,7 @@ from tracejob_agent.kernel.cpus import possible_cpus
 from tracejob_agent.kernel.kallsyms import KernelSymbols
 from tracejob_agent.kernel.kernel_locations import (
     function_locations,
+    is_loaded,
     iterator_locations,
     iterator_names,
     raw_tracepoint_locations,
@@ -177,7 +178,12 @@ class HostFacts:
         return ()
 
     def refusal(self, provider: str, parts: tuple[str, ...]) -> str:
-        return user_refusal(self.binaries, provider, parts) if provider in ("uprobe", "uretprobe", "usdt") else ""
+        match provider:
+            case "uprobe" | "uretprobe" | "usdt":
+                return user_refusal(self.binaries, provider, parts)
+            case "kprobe" | "kretprobe" if parts[0] and not is_loaded(parts[0]):
+                return f"specified module {parts[0]} in probe {provider}:{':'.join(parts)} is not loaded."
+        return ""
 
     def functions_of(self, path: str) -> Iterable[str]:
         """Functions of a binary, for did-you-mean."""

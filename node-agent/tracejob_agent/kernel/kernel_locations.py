@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 from tracejob_agent.kernel.btf_file import Kind
 from tracejob_agent.kernel.btf_types import BtfTypes
@@ -102,6 +103,13 @@ def traceable_functions(symbols: KernelSymbols) -> tuple[tuple[str, str], ...]:
         name, _, rest = line.partition(" ")
         found.add((name, rest.strip(" []") or "vmlinux"))
     return tuple(sorted(found))
+
+
+def is_loaded(module: str) -> bool:
+    """Whether the kernel has the module, or a pattern may mean one."""
+    if module == "vmlinux" or has_wildcard(module):
+        return True
+    return (Path("/sys/module") / module.replace("/", "_")).is_dir()
 
 
 @cache

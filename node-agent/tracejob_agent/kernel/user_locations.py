@@ -109,6 +109,7 @@ def _shown(written: str, *, symbol: Symbol, function: str, offset: int) -> str:
     if address is not None:
         return str(address + offset)
     # Found by its readable name: shown by its own, in the language that it was asked in.
+    written = written if offset else function
     return written if symbol.name == function else _by_own_name(symbol)
 
 

@@ -95,6 +95,9 @@ class Names:
     def user_frame(self, address: int, pid: int, mode: StackMode) -> str:
         if mode is StackMode.RAW:
             return f"{address:x}"
+        if mode is StackMode.BUILD_ID:
+            place = self._user_symbols.place_in_file(pid, address)
+            return f"{place[0]} 0x{place[1]:x}" if place else hexadecimal(address)
         found = self._user_symbols.resolve(pid, address)
         shown = f"{self.shown(found.name)}+{found.offset}" if found and found.name else hexadecimal(address)
         if mode is StackMode.PERF:

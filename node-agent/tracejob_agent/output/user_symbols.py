@@ -91,6 +91,14 @@ class UserSymbols:
         name = demangle(resolved[0]) if self.cpp_demangle else resolved[0]
         return UserSymbol(name, resolved[1], mapping.path)
 
+    def place_in_file(self, pid: int, address: int) -> tuple[str, int] | None:
+        """(build id, offset in the file) of an address; None when no file with a build id is mapped there."""
+        mapping = self._mapping(pid, address)
+        index = self._file(pid, mapping) if mapping is not None and mapping.is_file else None
+        if mapping is None or index is None or index.elf is None or not index.elf.build_id:
+            return None
+        return index.elf.build_id, address - mapping.start + mapping.offset
+
     # --- what processes map -------------------------------------------------------------------------------------
 
     def remember(self, pid: int) -> None:

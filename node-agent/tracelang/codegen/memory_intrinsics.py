@@ -137,7 +137,7 @@ def _stack(writer: Writer, expr: ir.Intrinsic) -> places.Fill:
     """The stack goes into a map of stacks under its hash; the value says which it is, and whose addresses."""
     type_ = expr.type
     assert isinstance(type_, StackType)
-    macro = writer.module.stacks_macro(type_.depth, type_.mode)
+    macro = writer.module.stacks_macro(type_.depth)
     flags = BPF_F_USER_STACK if type_.user else 0
     frames = writer.buffer(type_.depth * 8, "frames")
     keep = writer.module.need("keep_stack")

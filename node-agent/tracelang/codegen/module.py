@@ -13,7 +13,7 @@ from tracelang.codegen.values import CodegenError, safe_name
 from tracelang.facts import Facts
 from tracelang.plan import COUNTERS_SIZE, BpfMapKind, CompileOptions, MapRole, MapSpec, UserMap
 from tracelang.source import Span
-from tracelang.types import AggregateType, StackMode, size_of
+from tracelang.types import AggregateType, size_of
 
 PER_CPU = frozenset({BpfMapKind.PERCPU_HASH, BpfMapKind.PERCPU_ARRAY, BpfMapKind.LRU_PERCPU_HASH})
 ARRAYS = frozenset({BpfMapKind.ARRAY, BpfMapKind.PERCPU_ARRAY})
@@ -134,9 +134,7 @@ class Module(msgspec.Struct, eq=False):
             self.roles[key] = self._add(placeholder, "TJ_SCRATCH")
         return self.macros[self.roles[key]]
 
-    def stacks_macro(self, depth: int, mode: StackMode) -> str:
-        if mode is StackMode.BUILD_ID:
-            raise CodegenError("stacks by build id are not supported")
+    def stacks_macro(self, depth: int) -> str:
         return self.role_macro(MapRole.STACKS, depth)
 
     # --- the rest ---

@@ -116,9 +116,8 @@ def positional_argument(body: Body, index: int, span: Span) -> ir.Expr:
     match style:
         case Positional.REGISTER:
             if index >= MAX_REGISTER_ARGUMENTS:
-                return body.error(
-                    span, f"arg{index} doesn't exist: {MAX_REGISTER_ARGUMENTS} arguments are in registers"
-                )
+                hint = f"{MAX_REGISTER_ARGUMENTS} arguments are in registers; sarg0, sarg1 ... read those on the stack"
+                return body.error(span, f"x86_64 doesn't support arg{index}", hint)
             return ir.RegisterArgument(span, U64, index)
         case Positional.CONTEXT:
             return ir.ContextLoad(span, U64, 8 * index, access=f"arg{index}")

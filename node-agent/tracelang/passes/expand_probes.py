@@ -40,7 +40,7 @@ def expand_probes(program: nodes.Program, analysis: Analysis) -> tuple[ExpandedP
         _report_empty(probe, empty, analysis, alone=not places)
         _check_mix(probe, places, analysis)
         expanded.append(ExpandedProbe(index, probe, tuple(places)))
-    _check_number(program, analysis)
+    _check_number(program, expanded, analysis)
     return tuple(expanded)
 
 
@@ -60,7 +60,7 @@ class _Empty(msgspec.Struct, frozen=True):
     def is_pattern(self) -> bool:
         """Whether it may stand for nothing: a raw tracepoint without a module is looked for in all modules."""
         of_any_module = self.provider.name == "rawtracepoint" and not self.parsed.parts[0]
-        return not self.reason and (of_any_module or any(mark in self.name for mark in "*?["))
+        return of_any_module or any(mark in self.name for mark in "*?[")
 
 
 def _places(point: nodes.AttachPoint, analysis: Analysis) -> list[Place] | _Empty:
@@ -128,19 +128,17 @@ def _missing(item: _Empty, analysis: Analysis) -> tuple[str, str]:
     nothing = (
         "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'."
     )
-    if item.is_pattern and item.reason:
-        return nothing, item.reason
-    if item.reason:
-        return f"No matches for {provider.name} {name}.", item.reason
     refusal = analysis.facts.refusal(provider.name, parsed.parts)
     if refusal:
         return refusal, ""
-    known = analysis.facts.candidates(provider.name)
-    if provider.user_symbols and not item.is_pattern:
-        others = analysis.facts.locations(provider.name, (parsed.parts[0], *("*" for _ in parsed.parts[1:])))
-        known = (location.name.partition(":")[2] for location in others)
-    best = closest(name, known)
-    hint = f"did you mean {provider.name}:{best}?" if best else ""
+    hint = item.reason
+    if not hint:
+        known = analysis.facts.candidates(provider.name)
+        if provider.user_symbols and not item.is_pattern:
+            others = analysis.facts.locations(provider.name, (parsed.parts[0], *("*" for _ in parsed.parts[1:])))
+            known = (location.name.partition(":")[2] for location in others)
+        best = closest(name, known)
+        hint = f"did you mean {provider.name}:{best}?" if best else ""
     if item.is_pattern:
         return nothing, hint or f"nothing matches {provider.name}:{name}"
     match provider.name:
@@ -159,12 +157,15 @@ def _check_mix(probe: nodes.Probe, places: list[Place], analysis: Analysis) -> N
     alone = next((place for place in places if place.provider.solitary), None)
     if alone is not None and len(places) > 1:
         analysis.error(
-            probe.span, f"Only single iter probe is allowed: {alone.location.name} can't share its block with others"
+            probe.attach_points[-1].span,
+            f"{alone.provider.name} probe only supports one attach point.",
+            f"give {alone.location.name} a block of its own",
         )
 
 
-def _check_number(program: nodes.Program, analysis: Analysis) -> None:
-    count = len(analysis.probe_names)
+def _check_number(program: nodes.Program, expanded: list[ExpandedProbe], analysis: Analysis) -> None:
+    """What is attached one by one counts; functions of a binary share a link, however many they are."""
+    count = sum(len({place.id for place in one.places if not place.provider.user_symbols}) for one in expanded)
     limit = analysis.number("max_probes")
     if count > limit:
         analysis.error(

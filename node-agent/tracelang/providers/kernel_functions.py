@@ -36,7 +36,7 @@ def _function_parser(name: str, *, offsets: bool) -> Callable[[tuple[str, ...]],
         if not offsets:
             return Malformed(f"{name} probes can't have an offset: they fire when the function returns")
         if offset is None:
-            return Malformed(f"Invalid offset: {text!r} isn't a number")
+            return Malformed(f"Invalid offset: invalid integer: {text}")
         return Parsed((module, f"{function}+{offset}"), {"offset": offset})
 
     return parse

@@ -50,7 +50,7 @@ def _function_parser(name: str, *, offsets: bool) -> Callable[[tuple[str, ...]],
             return Parsed((binary, target), options)
         offset = parse_number(text)
         if offset is None:
-            return Malformed(f"Invalid offset: {text!r} isn't a number")
+            return Malformed(f"Invalid offset: invalid integer: {text}")
         if offset and not offsets:
             return Malformed("Offset not allowed", f"{name} fires when the function returns")
         return Parsed((binary, f"{function}+{offset}"), {**options, "offset": offset})
