@@ -14,13 +14,17 @@ usage: tracejob-agent --request FILE    trace what the operator's request asks f
 def main() -> int:
     match sys.argv[1:]:
         case ["--request", path]:
+            from tracejob_agent.stop_signal import StopSignal
+
+            stop = StopSignal()
+            stop.watch()  # before the imports that take a while
             from pathlib import Path
 
             from tracejob_agent.agent import Agent
             from tracejob_agent.output.record_writer import RecordWriter
             from tracejob_agent.request_file import RequestFile
 
-            return int(Agent(RequestFile(Path(path)), RecordWriter(1)).run())
+            return int(Agent(RequestFile(Path(path)), RecordWriter(1), stop).run())
         case ["local", *arguments]:
             from tracejob_agent.local import run_local
 

@@ -20,10 +20,12 @@ from tracejob_agent.errors import (
     CompileFault,
     EngineError,
     LimitError,
+    NotPermittedError,
     TargetError,
     UnsupportedError,
     VerifierError,
 )
+from tracejob_agent.kernel.refusals import NO_BTF
 from tracejob_agent.lazy_facts import LazyFacts
 from tracejob_agent.output.record_sink import RecordLimits, RecordSink
 from tracejob_agent.output.record_values import readable
@@ -33,6 +35,7 @@ from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.preparation import Prepared, prepare
 from tracejob_agent.request_file import RequestFile
 from tracejob_agent.session import Session, SessionOptions
+from tracejob_agent.stop_signal import Interrupted, StopSignal
 from tracejob_agent.target.cgroups import CgroupTree
 from tracejob_agent.target.kubernetes_names import KubernetesNames
 from tracejob_agent.target.pid_namespace import pid_namespace_level
@@ -56,6 +59,7 @@ _FAILURES: tuple[tuple[type[EngineError], records.Failure, AgentExit], ...] = (
     (AttachError, records.Failure.ATTACH_FAILED, AgentExit.FAULT),
     (TargetError, records.Failure.NODE_UNSUPPORTED, AgentExit.FAULT),
     (UnsupportedError, records.Failure.NODE_UNSUPPORTED, AgentExit.FAULT),
+    (NotPermittedError, records.Failure.NODE_UNSUPPORTED, AgentExit.FAULT),
 )
 
 
@@ -69,6 +73,7 @@ class Agent:
 
     file: RequestFile
     writer: RecordWriter
+    stop: StopSignal = field(default_factory=StopSignal)
     termination_log: Path = TERMINATION_LOG
     _started: int = field(default_factory=time.monotonic_ns)
     _sink: RecordSink | None = None
@@ -81,6 +86,8 @@ class Agent:
         self._hello(request)
         try:
             return self._trace(request)
+        except Interrupted:
+            return self._end_early(records.EndReason.SIGNAL)
         except ProgramError as error:
             own = (Source(request.program.name, request.program.text),)
             self._diagnose(error.diagnostics, error.sources or own)
@@ -102,18 +109,18 @@ class Agent:
     def _trace(self, request: AgentRequest) -> AgentExit:
         trees = () if request.host else CgroupTree.all_of_this_machine()
         names = KubernetesNames(request.node)
-        controller = AgentController(request, self.file, trees=trees, names=names, report=self._report_targets)
-        controller.watch_signals()
+        controller = AgentController(
+            request, self.file, stop=self.stop, trees=trees, names=names, report=self._report_targets
+        )
         if trees:
             self._wait_for_targets(controller, request)
-        if controller.was_signalled:
-            return self._end_early(records.EndReason.SIGNAL)
-        prepared = prepare(
-            request.program.text,
-            name=request.program.name,
-            front_end=partial(_front_end, controller),
-            options_key=repr(_compile_options(request, level=0, hierarchy=controller.hierarchy)),
-        )
+        with self.stop.interrupting():
+            prepared = prepare(
+                request.program.text,
+                name=request.program.name,
+                front_end=partial(_front_end, controller),
+                options_key=repr(_compile_options(request, level=0, hierarchy=controller.hierarchy)),
+            )
         if prepared.diagnostics.items:
             self._diagnose(prepared.diagnostics, prepared.sources)
         facts = LazyFacts()
@@ -135,16 +142,16 @@ class Agent:
         )
         session.run()
         self._leave_digest(self._sink.last_result)
-        return AgentExit.DELIVERED
+        return self._delivered()
 
     def _wait_for_targets(self, controller: AgentController, request: AgentRequest) -> None:
         """A container that has just been made may not have its cgroup yet. Some of many are enough to begin."""
         deadline = time.monotonic() + min(_WAIT_SECONDS, request.start_timeout or _WAIT_SECONDS)
         while not controller.look().is_complete and time.monotonic() < deadline:
-            if controller.was_signalled:
+            if self.stop.is_set:
                 break
             time.sleep(_LOOK_AGAIN_SECONDS)
-        if not controller.resolution.places and not controller.was_signalled:
+        if not controller.resolution.places and not self.stop.is_set:
             missing = "; ".join(report.message for report in controller.resolution.reports)
             raise TargetsGoneError(missing or "the request names no target")
 
@@ -252,7 +259,15 @@ class Agent:
         self.writer.write(result)
         self.writer.flush(wait=10.0)
         self._leave_digest(result)
-        return AgentExit.DELIVERED
+        return self._delivered()
+
+    def _delivered(self) -> AgentExit:
+        if self.writer.flush():
+            return AgentExit.DELIVERED
+        # stderr may go the same way; then the exit code says it.
+        with suppress(OSError):
+            os.write(2, f"the result can't be written: {self.writer.refusal or 'nobody reads it'}\n".encode())
+        return AgentExit.FAULT
 
     def _leave_digest(self, result: records.Result | None) -> None:
         """What is left for the operator when the log can't be read."""
@@ -279,6 +294,8 @@ def _front_end(controller: AgentController) -> tuple[Facts, CompileOptions]:
     else:
         roots = root_folders(controller.resolution.pids())
         facts = HostFacts(roots=tuple(roots.values()), pids=tuple(roots))
+    if controller.hierarchy and facts.btf is None:
+        raise UnsupportedError(f"pods on a cgroup v1 node can't be told apart: {NO_BTF}")
     level = pid_namespace_level(facts)
     return facts, _compile_options(controller.request, level=level, hierarchy=controller.hierarchy)
 

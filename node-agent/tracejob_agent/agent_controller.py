@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from types import FrameType
 
 from tracejob_agent.bpf.loader import LoadedPlan
 from tracejob_agent.errors import TargetError
 from tracejob_agent.output.pooling import shows_kubernetes_names
 from tracejob_agent.request_file import RequestFile
 from tracejob_agent.sink import End
+from tracejob_agent.stop_signal import StopSignal
 from tracejob_agent.target.cgroups import CgroupTree
 from tracejob_agent.target.kubernetes_names import KubernetesNames
 from tracejob_agent.target.pods import Resolution, process_match, resolve
@@ -34,6 +33,7 @@ class AgentController:
         request: AgentRequest,
         file: RequestFile,
         *,
+        stop: StopSignal,
         trees: Sequence[CgroupTree] = (),
         names: KubernetesNames,
         report: Callable[[tuple[TargetReport, ...]], None],
@@ -47,19 +47,11 @@ class AgentController:
         self._match = process_match(request.process)
         self._cgroups: TargetScope | None = None
         self._processes: ProcessScope | None = None
-        self._signalled = False
+        self._stop = stop
         self._is_new = False
         self._shows_names = False
         self._next_look = 0.0
         self._gone_since = 0.0
-
-    def watch_signals(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._note_signal)
-
-    @property
-    def was_signalled(self) -> bool:
-        return self._signalled
 
     def look(self) -> Resolution:
         """Finds the targets as they are now, before there is a session."""
@@ -100,7 +92,7 @@ class AgentController:
 
     def poll(self) -> End | None:
         now = time.monotonic()
-        if self._signalled:
+        if self._stop.is_set:
             return End.SIGNAL
         changed = self._file.changed(now)
         if changed is not None:
@@ -147,6 +139,3 @@ class AgentController:
             return False
         self._gone_since = self._gone_since or now
         return now - self._gone_since >= _GONE_SECONDS
-
-    def _note_signal(self, number: int, frame: FrameType | None) -> None:
-        self._signalled = True

@@ -4,8 +4,10 @@ import gc
 import marshal
 import os
 import time
+from _signal import SIG_UNBLOCK, SIGTERM, pthread_sigmask  # type: ignore[import-not-found]
 
 from tracejob_agent.bpf.compiler import CompilerChild, leave_with
+from tracejob_agent.errors import EngineError
 
 # First of all: it loads its library while this process imports the front end. See serve().
 
@@ -49,9 +51,17 @@ class Compiled:
 def serve(text: str, *, name: str, front_end: "FrontEnd", parent: int, descriptor: int) -> "NoReturn":
     """The child's life. Never returns into the agent's code."""
     gc.disable()  # the process is short-lived: nothing to collect
-    with CompilerChild.start() as child:
-        leave_with(parent)
-        data = marshal.dumps(_outcome(child, text, name=name, front_end=front_end))
+    try:
+        with CompilerChild.start() as child:
+            pthread_sigmask(SIG_UNBLOCK, (SIGTERM,))
+            leave_with(parent)
+            data = marshal.dumps(_outcome(child, text, name=name, front_end=front_end))
+    except EngineError as error:  # no place for its files
+        import pickle
+
+        from tracejob_agent.preparation import FAILED
+
+        data = marshal.dumps((FAILED, None, False, {}, pickle.dumps(error)))
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(data)
     os._exit(0)
@@ -75,7 +85,7 @@ def _outcome(
     """What goes to the parent: see preparation.prepare."""
     import pickle
 
-    from tracejob_agent.errors import CompileFault, EngineError
+    from tracejob_agent.errors import CompileFault
     from tracejob_agent.preparation import FAILED, MADE, REFUSED
     from tracelang.diagnostics import ProgramError
 

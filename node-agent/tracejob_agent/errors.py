@@ -28,6 +28,14 @@ class LoadError(EngineError):
     """The kernel didn't take a program, for a reason other than the verifier's."""
 
 
+class NotPermittedError(EngineError):
+    """The machine doesn't let us, whatever the program: rights, lockdown, limits."""
+
+
+class OutputError(EngineError):
+    """Results can't be written."""
+
+
 class VerifierError(LoadError):
     """The verifier refused a program.
 

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from tracejob_agent.bpf.loader import LoadedPlan
-from tracejob_agent.errors import CompileFault, EngineError, TargetError, VerifierError
+from tracejob_agent.errors import CompileFault, EngineError, OutputError, TargetError, VerifierError
 from tracejob_agent.lazy_facts import LazyFacts
 from tracejob_agent.output.user_symbols import SymbolTarget, UserSymbols
 from tracejob_agent.preparation import prepare
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     import argparse
 
 _LOOK_SECONDS = 0.5
-DONE, FAULT, PROGRAM_ERROR, NO_TARGET = 0, 1, 2, 3
+_WRITE_SECONDS = 5.0
+DONE, FAULT, PROGRAM_ERROR, NO_TARGET, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes, those of `kubectl trace`."""
 
 
@@ -143,6 +144,11 @@ def run_local(arguments: list[str]) -> int:
         return _say(str(error), NO_TARGET)
     except EngineError as error:
         return _say(str(error), FAULT)
+    except KeyboardInterrupt:  # before anything was attached
+        return INTERRUPTED
+    except BrokenPipeError:  # nobody reads any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return FAULT
 
 
 def _trace(text: str, name: str, target: LocalTarget, options: argparse.Namespace) -> int:
@@ -214,13 +220,7 @@ def _sink(form: str, program: str, facts: LazyFacts, symbols: UserSymbols) -> Si
 
 
 def _close(sink: Sink, finish: Finish, form: str) -> None:
-    """What a person wants to know in the end, on stderr; the one record of `-o json` on stdout."""
-    if form == "json":
-        from tracejob_agent.output.record_sink import RecordSink
-        from tracejob_api.records import encode_record
-
-        if isinstance(sink, RecordSink) and sink.last_result is not None:
-            sys.stdout.buffer.write(encode_record(sink.last_result))
+    """What a person wants to know in the end, on stderr; the one record of `-o json` on stdout. Raises OutputError."""
     cost, losses = finish.cost, finish.losses
     hits = sum(item.hits for item in cost.programs)
     note = (
@@ -228,8 +228,18 @@ def _close(sink: Sink, finish: Finish, form: str) -> None:
         f"({cost.cpu_percent:.1f} % while tracing), {cost.memory_bytes / 2**20:.0f} MiB"
     )
     with suppress(OSError):
-        sys.stdout.flush()
         sys.stderr.write(f"{note}\n")
+    if form == "text":
+        return
+    from tracejob_agent.output.record_sink import RecordSink
+
+    assert isinstance(sink, RecordSink)
+    writer = sink.writer
+    if form == "json" and sink.last_result is not None:
+        writer.descriptor = 1
+        writer.write(sink.last_result)
+    if not writer.flush(wait=_WRITE_SECONDS) and not writer.is_closed:
+        raise OutputError(f"the records can't be written: {writer.refusal or 'nobody reads them'}")
 
 
 def _container_folder(container: str) -> tuple[Path, str]:

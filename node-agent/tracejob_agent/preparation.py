@@ -18,6 +18,16 @@ import os
 import sys
 import time
 
+# Not `signal`, which is made of enums: they take longer to import than the program to attach.
+from _signal import (  # type: ignore[import-not-found]
+    SIG_BLOCK,
+    SIG_IGN,
+    SIGINT,
+    SIGTERM,
+    pthread_sigmask,
+    signal,
+)
+
 from tracejob_agent.errors import CompileFault
 from tracejob_agent.kernel.cache import keep_entry, read_entry
 from tracejob_agent.kernel.cpus import possible_cpus
@@ -102,10 +112,17 @@ def prepare(
             meanwhile()
         with os.fdopen(answer, "rb") as stream:
             data = stream.read()
+    except BaseException:  # stopped meanwhile: it needn't finish
+        os.kill(pid, SIGTERM)
+        raise
     finally:
         _, status = os.waitpid(pid, 0)
     if not data:
-        raise CompileFault(f"the compiler's front end died (status {status})")
+        from tracejob_agent.bpf.header_tree import remove_trees_of
+        from tracejob_agent.ended import ended
+
+        remove_trees_of(pid)
+        raise CompileFault(f"the compiler's front end died: {ended(status)}")
     kind, launch, is_kept, stages, pickled = marshal.loads(data)
     if kind != MADE:
         _raise(kind, pickled)
@@ -135,10 +152,13 @@ def _fork(text: str, *, name: str, front_end: "FrontEnd") -> tuple[int, int]:
     if pid == 0:
         try:
             os.close(answer)
+            signal(SIGINT, SIG_IGN)  # Ctrl-C goes to the whole group: the agent decides
+            signal(SIGTERM, _leave)
+            pthread_sigmask(SIG_BLOCK, (SIGTERM,))  # serve() lets it through when its compiler has somebody to end it
             from tracejob_agent.compilation import serve
 
             serve(text, name=name, front_end=front_end, parent=parent, descriptor=ours)
-        except BrokenPipeError:
+        except (BrokenPipeError, SystemExit):
             os._exit(0)  # the agent was stopped meanwhile: nobody waits for the answer
         except BaseException:
             sys.excepthook(*sys.exc_info())
@@ -146,6 +166,11 @@ def _fork(text: str, *, name: str, front_end: "FrontEnd") -> tuple[int, int]:
             os._exit(70)
     os.close(ours)
     return answer, pid
+
+
+def _leave(number: int, frame: object) -> "NoReturn":
+    """By way of the context managers, which remove temporary files."""
+    raise SystemExit
 
 
 # --- the cache ------------------------------------------------------------------------------------------------------

@@ -133,7 +133,7 @@ class Facts(Protocol):
         """Why `locations` is empty although the provider works here ("" when nothing has that name)."""
 
     def unsupported(self, provider: str) -> str:
-        """Why this kernel can't serve the provider, one sentence ("" when it can)."""
+        """Why this kernel can't serve the provider ("types": tell its structs), one sentence ("" when it can)."""
 
     # machine
     def kernel_symbol(self, name: str) -> int | None:

@@ -18,6 +18,7 @@ import time
 
 from tracejob_agent.bpf.header_tree import FLAGS, header_tree
 from tracejob_agent.bpf.packing import pack, unpack
+from tracejob_agent.ended import ended
 from tracejob_agent.errors import CompileFault
 
 TYPE_CHECKING = False
@@ -119,9 +120,7 @@ class CompilerChild:
             _, status = os.waitpid(self.pid, 0)
         except ChildProcessError:
             return "already gone"
-        if os.WIFSIGNALED(status):
-            return signal.Signals(os.WTERMSIG(status)).name
-        return f"exit status {os.WEXITSTATUS(status)}"
+        return ended(status)
 
     def _log(self) -> str:
         size = os.fstat(self.messages).st_size

@@ -8,6 +8,7 @@ import os
 import zlib
 
 from tracejob_agent.bpf.helpers import GUARDS, declarations
+from tracejob_agent.errors import UnsupportedError
 from tracejob_agent.kernel.cache import cache_folder
 
 # Included before everything else, and all that a program sees: bcc's own headers are shut out (bpf/helpers.py).
@@ -89,11 +90,39 @@ def header_tree() -> tuple[str, bool]:
             pass  # a full or read-only disk: a temporary folder may still work
         else:
             return folder, False
+    import shutil
     import tempfile
 
-    temporary = tempfile.mkdtemp(prefix="tracejob-headers-")
-    _write(temporary)
-    return temporary, True
+    for place in _places():
+        try:
+            temporary = tempfile.mkdtemp(prefix=_prefix(os.getpid()), dir=place)
+        except OSError:
+            continue
+        try:
+            _write(temporary)
+        except OSError:  # full
+            shutil.rmtree(temporary, ignore_errors=True)
+            continue
+        return temporary, True
+    raise UnsupportedError("no folder can be written here: the compiler needs 20 kB in /tmp, /run or /dev/shm")
+
+
+def remove_trees_of(pid: int) -> None:
+    """Temporary folders of a process that was killed and couldn't remove them."""
+    import glob
+    import shutil
+
+    for place in _places():
+        for folder in glob.glob(f"{glob.escape(place)}/{_prefix(pid)}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _places() -> tuple[str, ...]:
+    return tuple(dict.fromkeys((os.environ.get("TMPDIR") or "/tmp", "/var/tmp", "/run", "/dev/shm")))
+
+
+def _prefix(pid: int) -> str:
+    return f"tracejob-headers-{pid}-"
 
 
 def _write_aside(folder: str, parent: str) -> None:

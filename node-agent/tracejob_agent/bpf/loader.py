@@ -76,7 +76,7 @@ def load(
     attach_types: by program name, for programs that the engine wants to attach in a special way.
     Raises MapError, LoadError, VerifierError.
     """
-    allow_locked_memory()
+    raise_limits()
     loaded = LoadedPlan(plan)
     try:
         for spec in plan.maps:
@@ -118,10 +118,16 @@ def create_map(loaded: LoadedPlan, spec: MapSpec) -> BpfMap:
     return made
 
 
-def allow_locked_memory() -> None:
-    """Before 5.11 maps count against RLIMIT_MEMLOCK. Where this is refused, the kernel complains later, or not."""
+def raise_limits() -> None:
+    """Before 5.11 maps count against RLIMIT_MEMLOCK; each attachment is an open file.
+
+    Where this is refused, the kernel complains later, or not.
+    """
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    with suppress(OSError, ValueError):
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _load_program(

@@ -13,8 +13,9 @@ from functools import cache
 
 from tracejob_agent.bpf.objects import create_map, write_element
 from tracejob_agent.bpf.syscalls import Buffer, Command, bpf
-from tracejob_agent.errors import MapError
+from tracejob_agent.errors import MapError, NotPermittedError
 from tracejob_agent.kernel import cpus
+from tracejob_agent.kernel.refusals import refusal_hint
 from tracelang.plan import BpfMapKind, MapSpec
 
 ANY = 0
@@ -204,6 +205,9 @@ def _create(spec: MapSpec) -> int:
         )
     except OSError as error:
         what = f"map {spec.user.name if spec.user else spec.name}"
+        if error.errno in (errno.EPERM, errno.EMFILE):
+            hint = refusal_hint(error.errno)
+            raise NotPermittedError(f"{what} can't be made: {error.strerror}{hint}") from error
         raise MapError(f"the kernel refused {what} of {spec.max_entries} entries: {error.strerror}") from error
 
 

@@ -10,7 +10,7 @@ import struct
 
 from tracejob_agent.bpf.func_info import RECORD_SIZE, btf_blob, func_info
 from tracejob_agent.bpf.syscalls import Buffer, Command, bpf
-from tracejob_agent.errors import LoadError, VerifierError
+from tracejob_agent.errors import LoadError, NotPermittedError, VerifierError
 
 _LOG_SIZE = 4 << 20
 _LOG_STATS = 1
@@ -40,7 +40,10 @@ def load_program(
     functions: tuple[tuple[int, str], ...] = (),
     label: str = "",
 ) -> int:
-    """The descriptor of a loaded program. `label` is what messages call it. Raises LoadError or VerifierError."""
+    """The descriptor of a loaded program. `label` is what messages call it.
+
+    Raises LoadError, VerifierError, NotPermittedError.
+    """
     label = label or name
     instructions, license_buffer = Buffer(code), Buffer(license_text.encode() + b"\0")
     btf = -1
@@ -82,8 +85,11 @@ def load_program(
         try:
             return attempt(None)
         except OSError as first:
-            if first.errno == errno.EPERM:
-                raise LoadError(f"the kernel doesn't allow {label} to be loaded: {first.strerror}") from first
+            if first.errno in (errno.EPERM, errno.EMFILE):
+                from tracejob_agent.kernel.refusals import refusal_hint
+
+                hint = refusal_hint(first.errno)
+                raise NotPermittedError(f"{label} can't be loaded: {first.strerror}{hint}") from first
             log = Buffer(_LOG_SIZE)
             try:
                 return attempt(log)

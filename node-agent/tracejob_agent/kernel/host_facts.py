@@ -26,6 +26,7 @@ from tracejob_agent.kernel.kernel_locations import (
     traceable_functions,
     tracepoint_locations,
 )
+from tracejob_agent.kernel.refusals import NO_BTF, NO_TRACEFS
 from tracejob_agent.kernel.tracefs import tracefs_folder, tracepoint_layout, tracepoint_names
 from tracejob_agent.kernel.user_locations import uprobe_locations, usdt_locations, user_refusal
 from tracelang.facts import Layout, Location, Signature
@@ -196,7 +197,7 @@ class HostFacts:
     def unsupported(self, provider: str) -> str:
         match provider:
             case "tracepoint":
-                return "" if tracefs_folder() else "tracefs isn't mounted here and can't be"
+                return "" if tracefs_folder() else NO_TRACEFS
             case "kprobe" | "kretprobe":
                 return "" if features.has_kprobes() else "this kernel was built without kprobes"
             case "fentry" | "fexit":
@@ -204,6 +205,8 @@ class HostFacts:
             case "iter":
                 return self._without_btf() or self._refused("bpf_iter_task", iterator=True)
             case "rawtracepoint":
+                return self._without_btf()
+            case "types":
                 return self._without_btf()
             case "uprobe" | "uretprobe" | "usdt":
                 return "" if features.has_uprobes() else "this kernel was built without uprobes"
@@ -216,7 +219,7 @@ class HostFacts:
         return ""
 
     def _without_btf(self) -> str:
-        return "" if self.btf else "this kernel has no type information (CONFIG_DEBUG_INFO_BTF)"
+        return "" if self.btf else NO_BTF
 
     def _refused(self, function: str, *, iterator: bool) -> str:
         type_id = self.attach_btf_id(function)

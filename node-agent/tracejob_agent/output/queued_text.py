@@ -11,6 +11,8 @@ import select
 import stat
 from typing import Protocol
 
+from tracejob_agent.errors import OutputError
+
 _CHUNK = select.PIPE_BUF  # a pipe that is ready takes this much without blocking
 _FILE_CHUNK = 1 << 20
 _MOST_WAITING = 4 << 20
@@ -54,7 +56,7 @@ class QueuedText:
         self._push(0)
 
     def drain(self) -> None:
-        """Waits until all of it has gone. Raises BrokenPipeError when nobody reads any more."""
+        """Waits until all of it has gone. Raises BrokenPipeError when nobody reads any more, OutputError else."""
         self._push(None)
 
     def _push(self, timeout: int | None) -> None:
@@ -62,6 +64,12 @@ class QueuedText:
         try:
             while position < len(self._waiting) and self._poll.poll(timeout):
                 position += os.write(self._descriptor, self._waiting[position : position + self._chunk])
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            # What can't be written is gone: the end of the session must not try, and fail, again.
+            self._waiting.clear()
+            raise OutputError(f"the output can't be written: {error.strerror}") from error
         finally:
             del self._waiting[:position]
 

@@ -103,6 +103,8 @@ class RecordSink:
         self._output("print", render_map(snapshot, top=top, divisor=divisor or 1), map_=snapshot, event=event)
 
     def snapshot(self, maps: tuple[tuple[MapSpec, list[RawEntry]], ...], losses: Losses) -> None:
+        if not self.writer.has_room():
+            return  # the next one holds all that this one would have
         time_ns, sequence = self.writer.stamp()
         snapshots = self._snapshots(maps)
         self.writer.write(

@@ -10,7 +10,8 @@ from types import TracebackType
 
 from tracejob_agent.bpf.loader import LoadedPlan, LoadedProgram
 from tracejob_agent.bpf.syscalls import AttachType
-from tracejob_agent.errors import AttachError
+from tracejob_agent.errors import AttachError, NotPermittedError
+from tracejob_agent.kernel.refusals import refusal_hint
 from tracejob_agent.probes import (
     counters,
     iterator,
@@ -50,6 +51,7 @@ _USER = frozenset({"uprobe", "uretprobe", "usdt"})
 _KERNEL = frozenset({"kprobe", "kretprobe"})
 _CLOSERS = 64
 _CLOSE_HERE = 4
+_SPARE_FILES = 3
 
 
 def attach_types(plan: Plan, environment: Environment) -> dict[str, int]:
@@ -84,7 +86,18 @@ class AttachedProbes:
         self.close()
 
     def attach(self, loaded: LoadedPlan, environment: Environment) -> None:
-        """Raises AttachError; what is attached until then goes with close()."""
+        """Raises AttachError or NotPermittedError; what is attached until then goes with close()."""
+        try:
+            self._attach(loaded, environment)
+            _check_room_for_files()
+        except AttachError as error:
+            number = error.__cause__.errno if isinstance(error.__cause__, OSError) else None
+            hint = refusal_hint(number)
+            if hint:
+                raise NotPermittedError(f"{error}{hint}") from error
+            raise
+
+    def _attach(self, loaded: LoadedPlan, environment: Environment) -> None:
         for program in _in_order(loaded.programs):
             for provider, attachments in _by_provider(program):
                 attach = PROVIDERS.get(provider)
@@ -123,6 +136,18 @@ def _in_order(programs: Sequence[LoadedProgram]) -> list[LoadedProgram]:
     """
     user = [item for item in programs if any(one.provider in _USER for one in item.spec.attachments)]
     return [*(item for item in programs if item not in user), *reversed(user)]
+
+
+def _check_room_for_files() -> None:
+    """Better told now than when a session can't read its own memory's size in the end."""
+    spare: list[int] = []
+    try:
+        for _ in range(_SPARE_FILES):
+            spare.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))
+    except OSError as error:
+        raise AttachError(f"no files are left to open beside the probes: {error.strerror}") from error
+    finally:
+        _close_all(spare)
 
 
 def _by_provider(program: LoadedProgram) -> Iterable[tuple[str, list[Attachment]]]:

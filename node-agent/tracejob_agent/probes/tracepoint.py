@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tracejob_agent.bpf.loader import LoadedProgram
 from tracejob_agent.errors import AttachError
+from tracejob_agent.kernel.refusals import NO_TRACEFS
 from tracejob_agent.kernel.tracefs import tracefs_folder
 from tracejob_agent.probes.environment import Environment
 from tracejob_agent.probes.perf_event import EventAttribute, EventType, Handle, attach_event
@@ -31,5 +32,5 @@ def attach(program: LoadedProgram, attachments: Sequence[Attachment], environmen
 def _event_number(location: Location) -> int:
     folder = tracefs_folder()
     if folder is None:
-        raise AttachError(f"{location.name} can't be attached: tracefs isn't mounted and can't be")
+        raise AttachError(f"{location.name} can't be attached: {NO_TRACEFS}")
     return int((folder / "events" / location.target / location.function / "id").read_text())

@@ -14,6 +14,7 @@ from typing import Protocol
 from tracejob_agent.bpf.instructions import instruction
 from tracejob_agent.bpf.objects import load_program, test_run
 from tracejob_agent.errors import UnsupportedError
+from tracejob_agent.kernel.refusals import NO_BTF
 from tracelang.facts import Layout
 from tracelang.plan import ProgramType
 
@@ -46,6 +47,8 @@ def pid_namespace_level(structs: Structs) -> int:
 
 def _offset(structs: Structs, struct_name: str, member: str) -> int:
     layout = structs.struct(struct_name)
+    if layout is None and structs.struct("struct task_struct") is None:
+        raise UnsupportedError(NO_BTF)
     if layout is None or member not in layout.members:
         raise UnsupportedError(f"the kernel's type information has no {member} in {struct_name}")
     return layout.members[member].offset

@@ -65,9 +65,9 @@ def field_of(body: Body, base: ir.Expr, name: str, span: Span) -> ir.Expr:
         case StructType(name=struct):
             layout = layout_of(body, struct)
             if layout is None:
-                return body.error(
-                    span, f"Unknown struct/union: '{struct}'", did_you_mean(struct, body.analysis.types.names())
-                )
+                names = body.analysis.types.names()
+                hint = did_you_mean(struct, names) or body.facts.unsupported("types")
+                return body.error(span, f"Unknown struct/union: '{struct}'", hint)
             member = layout.members.get(name)
             if member is None:
                 return _no_field(body, struct, layout, name, span)
