@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from language.cases import Case, read_cases
-from language.runner import complaint, run_case
+from language.runner import UPSTREAM, complaint, difference, run_case
 
 HERE = Path(__file__).parent
 BUILD = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tracejob" / "test-programs"
@@ -47,6 +47,12 @@ class CaseItem(pytest.Item):
                 pytest.skip(reason)
         outcome = run_case(self.case, programs=build_programs())
         problem = complaint(self.case, outcome)
+        if not problem and self.case.upstream == "same":
+            if not shutil.which(UPSTREAM):
+                pytest.skip("Debian's bpftrace isn't installed, so there is nothing to compare with")
+            # Its complaints about old kernels and newer ones go to stderr.
+            upstream = run_case(self.case, programs=build_programs(), trace=f"{UPSTREAM} 2>/dev/null")
+            problem = difference(outcome, upstream)
         if problem:
             raise CaseFailed(f"{self.case.program or self.case.run}\n{problem}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from language.cases import Case, Expectation
 ATTACHED = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
 ROOT = Path(__file__).parents[2]
 TRACE = str(ROOT / ".venv/bin/tracejob-bpftrace")
+UPSTREAM = "bpftrace"  # Debian's
 # A machine that is emulated is slower by this factor.
 SLOWNESS = float(os.environ.get("TRACEJOB_TEST_SLOWNESS", "1"))
 
@@ -94,6 +96,25 @@ def complaint(case: Case, outcome: Outcome) -> str:
     if not problems:
         return ""
     return "\n".join([*problems, "--- output", outcome.output])
+
+
+def difference(ours: Outcome, upstream: Outcome) -> str:
+    """How our output differs from upstream's for the same program, for a person; "" when it doesn't.
+
+    Blank lines, blanks at the end of a line, and what is said of attaching and of warnings are nobody's output: releases
+    of bpftrace differ there.
+    """
+    if ours.exit_code != upstream.exit_code:
+        return f"exit code {ours.exit_code}, upstream {upstream.exit_code}\n--- upstream\n{upstream.output}"
+    mine, theirs = _lines(ours.output), _lines(upstream.output)
+    if mine == theirs:
+        return ""
+    return "\n".join(difflib.unified_diff(theirs, mine, "upstream", "tracejob", lineterm=""))
+
+
+def _lines(output: str) -> list[str]:
+    lines = [line.rstrip() for line in output.splitlines()]
+    return [line for line in lines if line and not re.match(r"Attach(ing|ed) \d|WARNING: ", line)]
 
 
 def _check(expectation: Expectation, output: str, position: int) -> tuple[bool, int]:

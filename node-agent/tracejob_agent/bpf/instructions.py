@@ -46,12 +46,15 @@ def link(
     functions: "Mapping[str, bytes]",
     map_descriptors: "Mapping[int, int]",
 ) -> LinkedCode:
-    """The program `function` with its callbacks behind it, every reference resolved."""
+    """The program `function` with the callbacks behind it that it refers to, every reference resolved."""
     starts: dict[str, int] = {}
     code = bytearray()
-    for name in dict.fromkeys((function, *callbacks)):
+    reached = [function]
+    for name in reached:
         starts[name] = len(code) // SIZE
         code += functions[name]
+        # What the compiler saw to be dead is left out: the verifier stumbles over a function that nobody calls.
+        reached += [found for found in _referred(functions[name], callbacks) if found not in reached]
     position = 0
     while position < len(code):
         opcode, registers, offset, immediate = _WORDS.unpack_from(code, position)
@@ -68,6 +71,20 @@ def link(
             _WORDS.pack_into(code, position, opcode, target, 0, kfuncs[immediate - KFUNC_BASE])
         position += SIZE
     return LinkedCode(bytes(code), tuple((start, name) for name, start in starts.items()))
+
+
+def _referred(code: bytes, callbacks: Sequence[str]) -> tuple[str, ...]:
+    """The callbacks whose address the function takes, each once."""
+    found = []
+    position = 0
+    while position < len(code):
+        opcode, registers, _, immediate = _WORDS.unpack_from(code, position)
+        if opcode == _LD_IMM64:
+            if registers >> 4 == _PSEUDO_FUNC:
+                found.append(callbacks[immediate])
+            position += SIZE
+        position += SIZE
+    return tuple(dict.fromkeys(found))
 
 
 def instruction(opcode: int, *, dst: int = 0, src: int = 0, offset: int = 0, immediate: int = 0) -> bytes:

@@ -84,6 +84,9 @@ def for_range(writer: Writer, statement: ir.ForRange) -> None:
         return
     first = writer.shared_member("s64", "first")
     writer.emit(f"{first} = {start};")
+    # Read again from memory, which the verifier doesn't follow: it removes the callback of a loop that it knows to make
+    # no turn, and then misses it ("No program to jit").
+    writer.emit('asm volatile("" : : : "memory");')
     turns = writer.temp_of("u64", f"(s64){end} > {first} ? (u64)((s64){end} - {first}) : 0", "turns")
     with _callback(writer, "u64 turn, void *data") as (inner, number):
         inner.emit(f"{variable} = ({kind})({first} + (s64)turn);")

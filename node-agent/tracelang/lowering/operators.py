@@ -220,6 +220,8 @@ def _fold(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -> i
         return None
     value = fold_integers(node.operator, a, b)
     if isinstance(left.type, LiteralType) and isinstance(right.type, LiteralType):
+        if value is not None and node.operator == "<<":
+            value = wrap(value, bits=64, signed=value < 0)  # bits that leave at the top are lost
         if value is None or not -(1 << 63) <= value < 1 << 64:
             return body.error(node.span, "unable to fold literals due to overflow or underflow")
         return integer(node.span, value)

@@ -108,6 +108,7 @@ int tj_probe_0(void *ctx)
   scratch->v0_sum = 0LL;
   /* for ($i : 0..10) */
   scratch->first_1 = 0;
+  asm volatile("" : : : "memory");
   u64 turns_2 = (s64)10 > scratch->first_1 ? (u64)((s64)10 - scratch->first_1) : 0;
   if (turns_2 > 8388608) turns_2 = 8388608;
   bpf_loop(turns_2, (void *)bpf_pseudo_fd(4, 0), &kept, 0);
