@@ -73,7 +73,7 @@ def link(
     return LinkedCode(bytes(code), tuple((start, name) for name, start in starts.items()))
 
 
-def _referred(code: bytes, callbacks: Sequence[str]) -> tuple[str, ...]:
+def _referred(code: bytes, callbacks: "Sequence[str]") -> tuple[str, ...]:
     """The callbacks whose address the function takes, each once."""
     found = []
     position = 0
