@@ -101,8 +101,8 @@ def complaint(case: Case, outcome: Outcome) -> str:
 def difference(ours: Outcome, upstream: Outcome) -> str:
     """How our output differs from upstream's for the same program, for a person; "" when it doesn't.
 
-    Blank lines, blanks at the end of a line, and what is said of attaching and of warnings are nobody's output: releases
-    of bpftrace differ there.
+    Blank lines, blanks at the end of a line, and what is said of attaching and of warnings are nobody's output:
+    releases of bpftrace differ there.
     """
     if ours.exit_code != upstream.exit_code:
         return f"exit code {ours.exit_code}, upstream {upstream.exit_code}\n--- upstream\n{upstream.output}"
