@@ -127,6 +127,8 @@ class NodeCost(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     max_cpu_percent: float = 0.0
     max_memory_bytes: int = 0
     kernel_bytes: int = 0
+    neighbour_hits: int = 0
+    neighbour_seconds: float = 0.0
 
 
 class Results(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

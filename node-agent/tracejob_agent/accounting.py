@@ -115,7 +115,14 @@ class CostSampler:
             programs.append(ProgramCost(program.spec.probe_text or program.spec.name, hits, average))
         return tuple(programs)
 
+    def _outside(self) -> int:
+        """Hits of user functions by tasks out of scope."""
+        if self.loaded.by_role(MapRole.COUNTERS) is None:
+            return 0
+        return sum(counted[Counter.OUTSIDE] for counted in read_counters(self.loaded))
+
     def cost(self) -> Cost:
+        outside = self._outside()
         cpu_seconds = time.process_time() - self._cpu_before
         elapsed = max(time.monotonic() - self._started, 1e-3)
         return Cost(
@@ -125,7 +132,16 @@ class CostSampler:
             probe_cpu_seconds=self.spent().programs,
             memory_bytes=peak_memory(),
             kernel_bytes=sum(kernel_bytes(found.spec) for found in self.loaded.maps.values()),
+            neighbour_hits=outside,
+            neighbour_seconds=outside * _trap_seconds() if outside else 0.0,
         )
+
+
+def _trap_seconds() -> float:
+    """Of one hit of a user function; measured, as machines differ by a factor of ten."""
+    from tracejob_agent.probes.trap_cost import user_function_nanoseconds
+
+    return user_function_nanoseconds() / 1e9
 
 
 def total_losses(probes: Sequence[tuple[str, Lost]]) -> Losses:

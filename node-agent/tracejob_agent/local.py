@@ -227,6 +227,8 @@ def _close(sink: Sink, finish: Finish, form: str) -> None:
         f"{hits} hits, {losses.total()} lost; agent: {cost.cpu_seconds:.2f} s CPU "
         f"({cost.cpu_percent:.1f} % while tracing), {cost.memory_bytes / 2**20:.0f} MiB"
     )
+    if cost.neighbour_hits:
+        note += f"; {cost.neighbour_hits} hits of other processes took them {cost.neighbour_seconds:.2f} s"
     with suppress(OSError):
         sys.stderr.write(f"{note}\n")
     if form == "text":

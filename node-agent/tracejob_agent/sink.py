@@ -69,6 +69,8 @@ class Cost:
     probe_cpu_seconds: float = 0.0  # of the programs in the processes that they trace, by samples
     memory_bytes: int = 0  # resident, at its highest
     kernel_bytes: int = 0  # of maps
+    neighbour_hits: int = 0  # uprobes hit by processes outside the target, which map the same file
+    neighbour_seconds: float = 0.0  # of CPU, that this took them
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ class Counter(IntEnum):
     MAP_FULL = 2  # map updates dropped: E2BIG
     RATE_LIMITED = 3  # events over the limit
     STACK_LOST = 4  # stacks not stored
+    OUTSIDE = 5  # runs for tasks out of scope, of user functions only: each has slowed a neighbour
 
 
 COUNTERS_SIZE = 64

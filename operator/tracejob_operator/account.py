@@ -48,4 +48,6 @@ def total_cost(agents: Iterable[Agent]) -> NodeCost:
         max_cpu_percent=max((cost.cpu_percent for cost in costs), default=0.0),
         max_memory_bytes=max((cost.memory_bytes for cost in costs), default=0),
         kernel_bytes=sum(cost.kernel_bytes for cost in costs),
+        neighbour_hits=sum(cost.neighbour_hits for cost in costs),
+        neighbour_seconds=round(sum(cost.neighbour_seconds for cost in costs), 3),
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from kubectl_trace.printers.summary import loss_line
+import msgspec
+
+from kubectl_trace.printers.summary import cost_line, loss_line
 from tracejob_api.records import Losses, ProbeLosses
+from tracejob_api.status import NodeCost
 
 
 def test_nothing_lost_is_nothing_said() -> None:
@@ -19,3 +22,11 @@ def test_of_several_probes_each_is_named() -> None:
     probes = (ProbeLosses("tracepoint:a:b", ring_buffer=5), ProbeLosses("tracepoint:c:d", map_full=1))
     said = loss_line(Losses(ring_buffer=5, map_full=1, probes=probes))
     assert said.endswith("(tracepoint:a:b: 5, tracepoint:c:d: 1)")
+
+
+def test_the_cost_names_what_neighbours_paid_and_only_then() -> None:
+    cost = NodeCost(hits=7, cpu_seconds=0.5, max_cpu_percent=1.0, max_memory_bytes=25 << 20)
+    line = "cost: 7 probe hits, 0.50 s of CPU (at most 1.0 % of one), 25 MiB of memory"
+    assert cost_line(cost) == line
+    told = msgspec.structs.replace(cost, neighbour_hits=2000, neighbour_seconds=0.024)
+    assert cost_line(told) == f"{line}; neighbours: 2000 hits took them 0.02 s"

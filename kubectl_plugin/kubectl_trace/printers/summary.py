@@ -48,8 +48,15 @@ def cost_line(cost: NodeCost) -> str:
         return ""
     return (
         f"cost: {cost.hits} probe hits, {cost.cpu_seconds:.2f} s of CPU (at most {cost.max_cpu_percent:.1f} % of one), "
-        f"{cost.max_memory_bytes / 2**20:.0f} MiB of memory"
+        f"{cost.max_memory_bytes / 2**20:.0f} MiB of memory{_neighbours(cost)}"
     )
+
+
+def _neighbours(cost: NodeCost) -> str:
+    """What uprobes took from other pods' processes that run the same file."""
+    if not cost.neighbour_hits:
+        return ""
+    return f"; neighbours: {cost.neighbour_hits} hits took them {cost.neighbour_seconds:.2f} s"
 
 
 def _plural(word: str, count: int) -> str:

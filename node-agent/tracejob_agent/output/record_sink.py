@@ -293,4 +293,6 @@ def _cost(cost: Cost) -> records.Cost:
         probe_cpu_seconds=round(cost.probe_cpu_seconds, 4),
         memory_bytes=cost.memory_bytes,
         kernel_bytes=cost.kernel_bytes,
+        neighbour_hits=cost.neighbour_hits,
+        neighbour_seconds=round(cost.neighbour_seconds, 4),
     )

@@ -72,27 +72,47 @@ def _link_those_that_can(
 
 
 def _link(program: LoadedProgram, members: Sequence[Attachment], *, path: str, pid: int, is_return: bool) -> Handle:
-    count = len(members)
+    link = open_link(
+        program.descriptor,
+        path=path,
+        offsets=[item.location.address for item in members],
+        semaphores=[item.location.semaphore for item in members],
+        cookies=[item.cookie for item in members],
+        pid=pid,
+        is_return=is_return,
+    )
+    return Handle(link=link)
+
+
+def open_link(
+    program: int,
+    *,
+    path: str,
+    offsets: Sequence[int],
+    semaphores: Sequence[int],
+    cookies: Sequence[int],
+    pid: int = 0,
+    is_return: bool = False,
+) -> int:
+    """The descriptor of one link for many places of a file; pid 0: of all processes. Raises OSError."""
+    words = f"<{len(offsets)}Q"
     file = path_buffer(path)
-    words = f"<{count}Q"
-    offsets = Buffer(struct.pack(words, *(item.location.address for item in members)))
-    semaphores = Buffer(struct.pack(words, *(item.location.semaphore for item in members)))
-    cookies = Buffer(struct.pack(words, *(item.cookie for item in members)))
+    places, counters, numbers = (Buffer(struct.pack(words, *item)) for item in (offsets, semaphores, cookies))
     request = struct.pack(
         "<IIIIQQQQIIi",
-        program.descriptor,
+        program,
         0,
         AttachType.UPROBE_MULTI,
         0,
         file.address,
-        offsets.address,
-        semaphores.address,
-        cookies.address,
-        count,
+        places.address,
+        counters.address,
+        numbers.address,
+        len(offsets),
         _MULTI_RETURN if is_return else 0,
         pid,
     )
-    return Handle(link=bpf(Command.LINK_CREATE, request))
+    return bpf(Command.LINK_CREATE, request)
 
 
 def _attach_each(

@@ -16,6 +16,9 @@ from tracelang.plan import Counter, MapRole, ProgramSpec, ProgramType
 UNCOUNTED = frozenset({"begin", "end", "self", "bench", "test"})
 """Providers whose programs run once: nobody asks how often."""
 
+USER_FUNCTIONS = frozenset({"uprobe", "uretprobe", "usdt"})
+"""Providers whose probes stop every process that maps the file, which costs it microseconds."""
+
 ITERATOR_OBJECT = 8
 """Offset of the object in an iterator's context: every struct bpf_iter__* begins {meta, object}."""
 
@@ -33,7 +36,7 @@ def write_program(module: Module, probe: ir.TypedProbe, *, slot: int) -> Program
             # The last call, after the last object, has none.
             writer.emit(f"if (!*(volatile u64 *)(ctx + {ITERATOR_OBJECT})) {writer.leave}")
         if probe.scoped:
-            scope.guard(writer)
+            scope.guard(writer, counts=all(item.provider in USER_FUNCTIONS for item in probe.attachments))
         with writer.capture() as body:
             for text in scratch_lookup(writer, missing=writer.leave):
                 writer.emit(text)

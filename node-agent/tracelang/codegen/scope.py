@@ -6,16 +6,22 @@ byte code doesn't depend on them and a running session can change them.
 
 from __future__ import annotations
 
-from tracelang.codegen import tasks
+from tracelang.codegen import maps, tasks
 from tracelang.codegen.values import CodegenError
 from tracelang.codegen.writer import Writer
-from tracelang.plan import MapRole
+from tracelang.plan import Counter, MapRole
 
 
-def guard(writer: Writer) -> None:
-    """Leaves the program when the task isn't in scope."""
-    if writer.module.options.scope.kind != "none":
+def guard(writer: Writer, *, counts: bool) -> None:
+    """Leaves the program when the task isn't in scope. counts: those tasks are an expense to be told."""
+    if writer.module.options.scope.kind == "none":
+        return
+    if not counts or not writer.module.options.count_hits:
         writer.emit(f"if (!{test(writer)}) {writer.leave}")
+        return
+    with writer.block(f"if (!{test(writer)})"):
+        maps.count_up(writer, Counter.OUTSIDE)
+        writer.emit(writer.leave)
 
 
 def test(writer: Writer) -> str:

@@ -15,6 +15,7 @@ enum {
   MAP_FULL = 2,
   RATE_LIMITED = 3,
   STACK_LOST = 4,
+  OUTSIDE = 5,
 };
 
 /* One more of it: exact also where another task may take over this CPU in between, as in user functions. */

@@ -20,6 +20,7 @@ enum {
   MAP_FULL = 2,
   RATE_LIMITED = 3,
   STACK_LOST = 4,
+  OUTSIDE = 5,
 };
 
 /* One more of it: exact also where another task may take over this CPU in between, as in user functions. */
@@ -48,7 +49,10 @@ static __always_inline u8 in_scope_cgroups(void)
 __attribute__((section(".bpf.fn.tj_probe_0")))
 int tj_probe_0(void *ctx)
 {
-  if (!in_scope_cgroups()) return 0;
+  if (!in_scope_cgroups()) {
+    count(0, OUTSIDE);
+    return 0;
+  }
   count(0, HITS);
   /* printf("%s %d.n", str(args.name), args.count) */
   u64 r_arg0_1 = *(volatile u64 *)(ctx + 112);
@@ -71,7 +75,10 @@ int tj_probe_0(void *ctx)
 __attribute__((section(".bpf.fn.tj_probe_1")))
 int tj_probe_1(void *ctx)
 {
-  if (!in_scope_cgroups()) return 0;
+  if (!in_scope_cgroups()) {
+    count(1, OUTSIDE);
+    return 0;
+  }
   count(1, HITS);
   /* count() */
   {
@@ -98,7 +105,10 @@ int tj_probe_1(void *ctx)
 __attribute__((section(".bpf.fn.tj_probe_2")))
 int tj_probe_2(void *ctx)
 {
-  if (!in_scope_cgroups()) return 0;
+  if (!in_scope_cgroups()) {
+    count(2, OUTSIDE);
+    return 0;
+  }
   count(2, HITS);
   /* @first = arg0 */
   {
