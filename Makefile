@@ -14,7 +14,10 @@ CA_FILE ?= $(or $(PIP_CERT),$(REQUESTS_CA_BUNDLE))
 # Any cluster instead of our kind cluster: make test-e2e KUBECONFIG_FILE=~/.kube/config
 KUBECONFIG_FILE ?=
 CLUSTER := PYTHONPATH=scripts $(PYTHON) -m kindcluster
-UNIT    := not kernel and not e2e
+MATRIX  := PYTHONPATH=scripts $(PYTHON) -m kernelmatrix
+KERNELS ?= 5.10 6.1 6.12 7.2
+PART    ?= all
+UNIT    := not kernel and not e2e and not matrix
 stage    = @echo; echo "==== $(1) ($$(date +%T))"
 
 .PHONY: help
@@ -34,6 +37,7 @@ test: ## Everything: static checks, unit, real BPF, a real cluster
 	@scripts/install-deps.sh test
 	@$(MAKE) --no-print-directory venv
 	@$(MAKE) --no-print-directory check test-unit test-kernel test-e2e
+	@$(MAKE) --no-print-directory test-kernels KERNELS="6.1 7.2" PART=short
 
 .PHONY: test-fast
 test-fast: venv check test-unit ## The inner loop: static checks and unit tests
@@ -49,7 +53,7 @@ check: venv ## ruff, mypy, import-linter
 	$(call stage,static checks)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	cd scripts && ../$(BIN)/mypy --config-file ../pyproject.toml -p kindcluster
+	cd scripts && ../$(BIN)/mypy --config-file ../pyproject.toml -p kindcluster -p kernelmatrix
 	$(BIN)/lint-imports
 
 .PHONY: generate
@@ -66,6 +70,12 @@ test-kernel: venv ## Tests that load BPF into this kernel (root)
 	$(call stage,kernel tests)
 	@mountpoint -q /sys/kernel/tracing || mount -t tracefs nodev /sys/kernel/tracing
 	$(BIN)/pytest -q -m kernel tests
+
+.PHONY: test-kernels
+test-kernels: venv ## The same on Debian kernels in QEMU: KERNELS="5.10 6.1 6.12 7.2", PART=all or short
+	$(call stage,kernel matrix)
+	@scripts/install-deps.sh matrix
+	@$(MATRIX) --part $(PART) $(KERNELS)
 
 .PHONY: test-e2e
 test-e2e: venv ## Tests on a real cluster: ours, or KUBECONFIG_FILE=...

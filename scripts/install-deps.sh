@@ -1,19 +1,22 @@
 #!/bin/sh
-# Install what the demo or the tests need from Debian, when it is missing. In: `demo` or `test`. Out: packages.
+# Install what the demo, the tests or the kernel matrix need from Debian, when it is missing. In: `demo`, `test` or `matrix`.
+# Out: packages.
 set -eu
 demo="python3 python3-venv python3-bpfcc ca-certificates"
 test="$demo make git curl gcc g++ libc6-dev systemtap-sdt-dev jq bpftool bpftrace mmdebstrap docker.io containerd runc iptables"
+matrix="python3 python3-venv python3-bpfcc make gcc libc6-dev systemtap-sdt-dev mmdebstrap qemu-system-x86 busybox-static cpio xz-utils"
 case "${1:-test}" in
 	demo) wanted=$demo ;;
-	test) wanted=$test ;;
+	test) wanted="$test $matrix" ;;
+	matrix) wanted=$matrix ;;
 	*)
-		echo "usage: $0 [demo|test]" >&2
+		echo "usage: $0 [demo|test|matrix]" >&2
 		exit 2
 		;;
 esac
 
 # Kubernetes and kind are built here; Debian's Go is there to fetch the newer one that they want.
-[ "${1:-test}" = demo ] || [ -x /usr/local/go/bin/go ] || wanted="$wanted golang-go"
+[ "${1:-test}" != test ] || [ -x /usr/local/go/bin/go ] || wanted="$wanted golang-go"
 
 missing=""
 for package in $wanted; do

@@ -25,6 +25,12 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 
+if "TRACEJOB_TEST_COMPILER" in os.environ:
+    from matrix import host_compiler
+
+    host_compiler.use()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kubeconfig", help="run the end-to-end tests on this cluster in place of our own kind cluster")
     parser.addoption("--update-golden", action="store_true", help="write golden files anew from what the code says now")

@@ -23,5 +23,5 @@ class LazyFacts:
     def struct(self, name: str) -> Layout | None:
         return self._facts.struct(name)
 
-    def attach_btf_id(self, function: str) -> int | None:
-        return self._facts.attach_btf_id(function)
+    def attach_btf_id(self, function: str, module: str = "") -> int | None:
+        return self._facts.attach_btf_id(function, module)

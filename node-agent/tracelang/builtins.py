@@ -12,8 +12,8 @@ import msgspec
 from tracelang import ir
 from tracelang.lowering.arguments import all_arguments, context, return_value
 from tracelang.lowering.body import Body
-from tracelang.lowering.convert import text_constant
-from tracelang.providers.base import ContextKind
+from tracelang.lowering.convert import convert, text_constant
+from tracelang.providers.base import ContextKind, Provider
 from tracelang.source import Span
 from tracelang.types import (
     BOOL,
@@ -86,8 +86,28 @@ def _probetype(body: Body, span: Span) -> ir.Expr:
 def _func(body: Body, span: Span) -> ir.Expr:
     if body.provider is None or not body.provider.function_name:
         return body.error(span, f"The func builtin can not be used with '{body.kind}' probes")
+    known = _known_function(body, span, body.provider)
+    if known is not None:
+        return known
     type_: Type = UsymType() if body.provider.user_symbols else TaggedType(TagKind.KSYM)
     return ir.Intrinsic(span, type_, ir.IntrinsicKind.FUNC_ADDRESS)
+
+
+def _known_function(body: Body, span: Span, provider: Provider) -> ir.Expr | None:
+    """The place's own function, where the kernel can't tell a program where it stands; None where it can."""
+    if provider.name in ("kprobe", "uprobe", "usdt"):
+        return None  # the instruction pointer is there
+    if provider.user_symbols:
+        run_context = body.facts.struct("struct bpf_trace_run_ctx")
+        if run_context is not None and "is_uprobe" in run_context.members:
+            return None  # since 6.7 (commit a3c485a5d8d4)
+        body.per_place = True
+        return text_constant(span, body.location.function)
+    if body.facts.helper("bpf_get_func_ip"):
+        return None
+    body.per_place = True
+    address = body.facts.kernel_symbol(body.location.function) or 0
+    return convert(ir.Constant(span, U64, address), TaggedType(TagKind.KSYM))
 
 
 _CHILD = "__child_pid"

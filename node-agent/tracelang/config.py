@@ -12,6 +12,8 @@ import msgspec
 
 from tracelang import nodes
 from tracelang.diagnostics import Diagnostics
+from tracelang.facts import Facts
+from tracelang.kernel_helpers import OLD_STRING_BYTES, has_long_keys
 from tracelang.plan import CompileOptions
 from tracelang.source import NOWHERE, Span
 from tracelang.suggest import did_you_mean
@@ -91,10 +93,12 @@ def canonical(name: str) -> str:
 
 
 def resolve_config(
-    entries: tuple[nodes.ConfigEntry, ...], options: CompileOptions, diagnostics: Diagnostics
+    entries: tuple[nodes.ConfigEntry, ...], options: CompileOptions, diagnostics: Diagnostics, *, facts: Facts
 ) -> dict[str, Value]:
     """The effective settings: defaults, then the program's block, then the environment."""
     settings: dict[str, Value] = {name: setting.default for name, setting in SETTINGS.items()}
+    if not has_long_keys(facts):
+        settings["max_strlen"] = OLD_STRING_BYTES
     settings["max_map_keys"] = options.max_map_keys
     for entry in entries:
         _set(settings, entry.name, entry.value, span=entry.span, diagnostics=diagnostics)

@@ -26,6 +26,7 @@ class MapSymbol(msgspec.Struct):
     only_added: bool = True
     written: bool = False
     assumed: bool = False  # only written by probes that have no place
+    merged: bool = False  # an aggregation whose value an expression asks for
     space: AddressSpace = AddressSpace.NONE
     argument: Type | None = None  # what an aggregation is given
 

@@ -7,19 +7,24 @@ mounted at the same path as here, so that the virtual environment and its entry 
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Final
 
 from kindcluster import base_image, versions
-from kindcluster.steps import CACHE, cached, digest, run
+from kindcluster.steps import cached, digest, run
 
 from kernelmatrix.packages import MODULES
 
 HERE: Final = Path(__file__).parent
 PACKAGES: Final = (
-    "python3", "python3-bpfcc", "python3-venv", "kmod", "procps", "binutils", "bash", "util-linux", "mount", "iproute2",
+    "python3", "python3-bpfcc", "python3-venv", "bpftrace", "kmod", "procps", "binutils", "bash", "util-linux", "mount",
+    "iproute2", "xfsprogs",
 )  # fmt: skip
 ROOT_MEGABYTES: Final = 1200
+SOURCES: Final = ("crds", "node-agent", "operator", "tests")
+LEFT_OUT: Final = (".git", ".*_cache", "mypy*", "ruff*", "kubernetes")
+"""Of the checkout and its virtual environment: what no test in a guest imports, some 250 MB."""
 
 
 def root_disk() -> Path:
@@ -37,48 +42,47 @@ def root_disk() -> Path:
     return cached("kernel-matrix-root", key=digest(init, versions.DEBIAN, *PACKAGES), build=build) / "root.ext4"
 
 
-def initramfs(kernel: Path) -> Path:
+def initramfs(version: str, kernel: Path) -> Path:
     """busybox, the few modules that a virtio disk with ext4 needs, and a script that mounts it and goes on there."""
-    target = kernel / "initramfs.cpio"
-    if target.exists():
-        return target
-    tree = kernel / "initramfs"
-    for name in ("bin", "modules", "proc", "sys", "dev", "root"):
-        (tree / name).mkdir(parents=True, exist_ok=True)
-    shutil.copy("/bin/busybox", tree / "bin/busybox")
-    loads = []
-    for module in MODULES:
-        found = sorted(kernel.glob(f"modules/*/kernel/**/{module}.ko*"))
-        if found:
-            _unpack(found[0], tree / "modules" / f"{module}.ko")
-            loads.append(f"insmod /modules/{module}.ko")
-    script = (HERE / "initramfs-init.sh").read_text().replace("@LOADS@", "\n".join(loads))
-    (tree / "init").write_text(script)
-    (tree / "init").chmod(0o755)
-    partial = target.with_suffix(".partial")
-    run(["sh", "-c", f"find . | cpio --quiet -o -H newc > {partial}"], cwd=tree)
-    partial.rename(target)
-    return target
+    script = HERE / "initramfs-init.sh"
+
+    def build(into: Path) -> None:
+        tree = into / "tree"
+        for name in ("bin", "modules", "proc", "sys", "dev", "root"):
+            (tree / name).mkdir(parents=True)
+        shutil.copy("/bin/busybox", tree / "bin/busybox")
+        loads = []
+        for module in MODULES:
+            found = sorted(kernel.glob(f"modules/*/kernel/**/{module}.ko*"))
+            if found:
+                _unpack(found[0], tree / "modules" / f"{module}.ko")
+                loads.append(f"insmod /modules/{module}.ko")
+        (tree / "init").write_text(script.read_text().replace("@LOADS@", "\n".join(loads)))
+        (tree / "init").chmod(0o755)
+        run(["sh", "-c", f"find . | cpio --quiet -o -H newc > {into / 'initramfs.cpio'}"], cwd=tree)
+        shutil.rmtree(tree)
+
+    key = digest(str(kernel), script, *MODULES)
+    return cached(f"kernel-{version}-initramfs", key=key, build=build) / "initramfs.cpio"
 
 
-def checkout_disk(checkout: Path, command: str, *, extra: tuple[Path, ...]) -> Path:
-    """The checkout without its history, with its virtual environment and the command to run; `extra` paths come along.
+def checkout_disk(into: Path, checkout: Path, *, folders: tuple[Path, ...], script: str) -> Path:
+    """The checkout without its history, with its virtual environment; `folders` come along; `script` is what to run.
 
-    The disk's layout is the host's: /src/x stands at src/x.
+    The disk's layout is this machine's: /src/x stands at src/x. What it holds of byte code is made here: emulated, that
+    takes longer than the tests.
     """
-    folder = CACHE / "kernel-matrix-run"
-    shutil.rmtree(folder, ignore_errors=True)
-    tree = folder / "tree"
-    for source in (checkout, *extra):
-        destination = tree / source.relative_to("/")
-        left_out = shutil.ignore_patterns(".git", "__pycache__", ".*_cache")
-        shutil.copytree(source, destination, symlinks=True, ignore=left_out)
-    (tree / "command.sh").write_text(f"cd {checkout}\n{command}\n")
-    (tree / "roots").write_text("".join(f"{path}\n" for path in (checkout, *extra)))
+    tree = into / "tree"
+    for source in (checkout, *folders):
+        shutil.copytree(source, tree / source.relative_to("/"), symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
+    inside = tree / checkout.relative_to("/")
+    run([sys.executable, "-m", "compileall", "-q", "-s", tree, "-p", "/", *(inside / name for name in SOURCES)])
+    (tree / "command.sh").write_text(script)
+    (tree / "roots").write_text("".join(f"{path}\n" for path in (checkout, *folders)))
     used = int(run(["du", "-sm", tree]).split()[0])
-    _ext4(tree, folder / "checkout.ext4", megabytes=used + 200)
+    _ext4(tree, into / "checkout.ext4", megabytes=used + 100)
     shutil.rmtree(tree)
-    return folder / "checkout.ext4"
+    return into / "checkout.ext4"
 
 
 def _ext4(tree: Path, target: Path, *, megabytes: int) -> None:

@@ -14,10 +14,12 @@ from kindcluster.steps import StepFailed, cached, digest, run
 SUITES: Final = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", "7.2": "sid"}
 KEYRING: Final = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
-# What a root disk needs, in the order that they load; a name that a kernel has built in is passed over.
+# What a root disk needs, then the network's card, then what tools trace; in the order that they load. A name that a
+# kernel has built in is passed over.
 MODULES: Final = (
     "virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_mmio",
     "virtio_blk", "crc16", "crc32c_generic", "libcrc32c", "crc32c-cryptoapi", "mbcache", "jbd2", "ext4",
+    "failover", "net_failover", "virtio_net", "loop", "xfs", "md-mod",
 )  # fmt: skip
 
 
@@ -39,17 +41,21 @@ def mirror() -> str:
 def _fetch(suite: str, into: Path) -> None:
     apt = _apt_options(suite, into / "apt")
     run(["apt-get", *apt, "update"])
-    package = _concrete(run(["apt-cache", *apt, "depends", "linux-image-cloud-amd64"]), suite)
-    run(["apt-get", *apt, "download", package], cwd=into)
-    archive = next(into.glob("linux-image-*.deb"))
-    run(["dpkg-deb", "-x", archive, into / "root"])
-    (image,) = (into / "root/boot").glob("vmlinuz-*")
+    image_package = _concrete(run(["apt-cache", *apt, "depends", "linux-image-cloud-amd64"]), suite)
+    # Since 7.x the image's package is empty, and its parts are packages of their own.
+    names = [image_package, *_parts(run(["apt-cache", *apt, "depends", image_package]))]
+    run(["apt-get", *apt, "download", *names], cwd=into)
+    archives = sorted(into.glob("linux-*.deb"))
+    for archive in archives:
+        run(["dpkg-deb", "-x", archive, into / "root"])
+    image = next(path for path in (into / "root").rglob("vmlinuz*") if path.is_file())
     image.rename(into / "vmlinuz")
     modules = next(path for path in (into / "root").rglob("modules") if path.parent.name == "lib")
     shutil.move(modules, into / "modules")
     for leftover in (into / "root", into / "apt"):
         shutil.rmtree(leftover)
-    archive.unlink()
+    for archive in archives:
+        archive.unlink()
 
 
 def _concrete(depends: str, suite: str) -> str:
@@ -59,6 +65,12 @@ def _concrete(depends: str, suite: str) -> str:
         if kind == "Depends" and name.startswith("linux-image-"):
             return name
     raise StepFailed(f"linux-image-cloud-amd64 of {suite} depends on no kernel:\n{depends}")
+
+
+def _parts(depends: str) -> list[str]:
+    """Packages that hold the image and the modules, where they are apart from it."""
+    names = [line.strip().partition("Depends: ")[2] for line in depends.splitlines()]
+    return [name for name in names if name.startswith(("linux-binary-", "linux-modules-"))]
 
 
 def _apt_options(suite: str, folder: Path) -> list[str]:

@@ -73,11 +73,11 @@ USDT = {
 
 
 class TableFacts:
-    """Implements `tracelang.facts.Facts`. `missing`: providers that this kernel lacks; cookies: the helper is there."""
+    """Implements `tracelang.facts.Facts`. missing: providers that this kernel lacks; without: helpers."""
 
-    def __init__(self, *, missing: dict[str, str] | None = None, cookies: bool = True) -> None:
+    def __init__(self, *, missing: dict[str, str] | None = None, without: frozenset[str] = frozenset()) -> None:
         self._missing = missing or {}
-        self._cookies = cookies
+        self._without = without
 
     def struct(self, name: str) -> Layout | None:
         return LAYOUTS.get(name)
@@ -179,4 +179,4 @@ class TableFacts:
         return 4
 
     def helper(self, name: str) -> bool:
-        return self._cookies or name != "bpf_get_attach_cookie"
+        return name not in self._without

@@ -12,10 +12,14 @@ EXPECT_NONE  a text that must not stand in the output
 EXPECT_JSON  the output's lines hold this JSON object
 EXIT         the exit code (default 0)
 CHILD        -c command
-AFTER        a shell command started once everything is attached
+AFTER        a shell command started once everything is attached; {{TRACE_PID}} is the command's process
 BEFORE       a shell command that runs while the case does; {{BEFORE_PID}} is its process
 ENV          VARIABLE=value, blank separated
 NEEDS        a provider that the kernel may lack (kprobe, fentry ...): the case is skipped with the kernel's reason
+NEEDS_FILE   a path without which the case is skipped
+LACKS        the opposite: the case is skipped where the kernel has that provider
+SINCE        VERSION: REASON: skipped with the reason on older kernels
+OLDER        VERSION: TEXT: on older kernels the command must fail (exit code 1) and say the text
 TIMEOUT      seconds (default 15)
 UPSTREAM     same: Debian's bpftrace must print the same; differs: WHY says how and why
 """
@@ -27,7 +31,7 @@ from pathlib import Path
 
 KEYS = {
     "NAME", "PROG", "RUN", "ARGS", "EXPECT", "EXPECT_REGEX", "EXPECT_NONE", "EXPECT_JSON", "EXIT", "CHILD", "AFTER",
-    "BEFORE", "ENV", "NEEDS", "TIMEOUT", "UPSTREAM",
+    "BEFORE", "ENV", "NEEDS", "NEEDS_FILE", "LACKS", "SINCE", "OLDER", "TIMEOUT", "UPSTREAM",
 }  # fmt: skip
 
 
@@ -35,6 +39,14 @@ KEYS = {
 class Expectation:
     kind: str  # EXPECT, EXPECT_REGEX, EXPECT_NONE, EXPECT_JSON
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Older:
+    """What holds on kernels before a version, given as (5, 13)."""
+
+    version: tuple[int, int] = (0, 0)
+    text: str = ""
 
 
 @dataclass(slots=True)
@@ -51,6 +63,10 @@ class Case:
     before: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     needs: str = ""
+    needs_file: str = ""
+    lacks: str = ""
+    since: Older = Older()
+    older: Older = Older()
     timeout: float = 15.0
     upstream: str = ""
 
@@ -113,9 +129,23 @@ def _set(case: Case, key: str, value: str) -> None:
             case.environment |= dict(item.split("=", 1) for item in value.split())
         case "NEEDS":
             case.needs = value
+        case "NEEDS_FILE":
+            case.needs_file = value
+        case "LACKS":
+            case.lacks = value
+        case "SINCE":
+            case.since = _older(value)
+        case "OLDER":
+            case.older = _older(value)
         case "TIMEOUT":
             case.timeout = float(value)
         case "UPSTREAM":
             case.upstream = value
         case _:
             case.expectations.append(Expectation(key, value))
+
+
+def _older(value: str) -> Older:
+    version, _, text = value.partition(": ")
+    major, _, minor = version.partition(".")
+    return Older((int(major), int(minor)), text)

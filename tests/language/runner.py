@@ -15,12 +15,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from language import warm
 from language.cases import Case, Expectation
 
 ATTACHED = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
 ROOT = Path(__file__).parents[2]
-TRACE = str(ROOT / ".venv/bin/tracejob-bpftrace")
 UPSTREAM = "bpftrace"  # Debian's
+# The kernel matrix has a command of its own, and forks it from a process that has imported it (warm.py).
+TRACE = os.environ.get("TRACEJOB_TEST_COMMAND", str(ROOT / ".venv/bin/tracejob-bpftrace"))
+IS_WARM = "TRACEJOB_TEST_COMMAND" in os.environ
+if IS_WARM:
+    warm.prepare()
 # A machine that is emulated is slower by this factor.
 SLOWNESS = float(os.environ.get("TRACEJOB_TEST_SLOWNESS", "1"))
 
@@ -39,17 +44,7 @@ def run_case(case: Case, *, programs: Path, trace: str = TRACE) -> Outcome:
     if before is not None:
         time.sleep(0.3)
     pid = before.pid if before else 0
-    process = subprocess.Popen(
-        ["bash", "-c", _command(case, trace=trace, programs=programs, before=pid)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        env={**os.environ, ATTACHED: "1", **case.environment},
-        cwd=programs,
-        start_new_session=True,
-    )
+    process = _trace(case, trace=trace, programs=programs, before=pid)
     timed_out = threading.Event()
 
     def stop() -> None:
@@ -67,7 +62,8 @@ def run_case(case: Case, *, programs: Path, trace: str = TRACE) -> Outcome:
         for line in process.stdout:
             if line.rstrip("\n") == ATTACHED:
                 if case.after:
-                    after = _start(_fill(case.after, trace, programs, pid), programs)
+                    command = case.after.replace("{{TRACE_PID}}", str(process.pid))
+                    after = _start(_fill(command, trace, programs, pid), programs)
             else:
                 lines.append(line)
         code = process.wait()
@@ -79,6 +75,26 @@ def run_case(case: Case, *, programs: Path, trace: str = TRACE) -> Outcome:
             if helper is not None:
                 _kill(helper)
     return Outcome(output="".join(lines), exit_code=code, timed_out=timed_out.is_set())
+
+
+def _trace(case: Case, *, trace: str, programs: Path, before: int) -> subprocess.Popen[str] | warm.WarmProcess:
+    """The command under test, in a session of its own; `exec`ed, so that its process is the one that was started."""
+    environment = {**os.environ, ATTACHED: "1", **case.environment}
+    if IS_WARM and trace == TRACE and not (case.run or case.environment):
+        return warm.WarmProcess(
+            _arguments(case, trace=trace, programs=programs, before=before), environment=environment, folder=programs
+        )
+    return subprocess.Popen(
+        ["bash", "-c", _command(case, trace=trace, programs=programs, before=before)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=environment,
+        cwd=programs,
+        start_new_session=True,
+    )
 
 
 def complaint(case: Case, outcome: Outcome) -> str:
@@ -142,9 +158,12 @@ def _json(line: str) -> object:
 def _command(case: Case, *, trace: str, programs: Path, before: int) -> str:
     if case.run:
         return _fill(case.run, trace, programs, before)
-    child = f" -c {shlex.quote(_fill(case.child, trace, programs, before))}" if case.child else ""
-    program = _fill(case.program, trace, programs, before)
-    return f"exec {trace}{child} -e {shlex.quote(program)} {case.arguments}"
+    return f"exec {trace} {shlex.join(_arguments(case, trace=trace, programs=programs, before=before))}"
+
+
+def _arguments(case: Case, *, trace: str, programs: Path, before: int) -> list[str]:
+    child = ["-c", _fill(case.child, trace, programs, before)] if case.child else []
+    return [*child, "-e", _fill(case.program, trace, programs, before), *shlex.split(case.arguments)]
 
 
 def _fill(text: str, trace: str, programs: Path, before: int) -> str:

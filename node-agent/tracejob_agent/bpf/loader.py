@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Protocol
 
+from tracejob_agent.bpf.btf_objects import open_module_types
 from tracejob_agent.bpf.instructions import LinkedCode, link
 from tracejob_agent.bpf.maps import BpfMap
 from tracejob_agent.bpf.objects import load_program
@@ -21,7 +22,7 @@ from tracelang.plan import MapSpec, Plan, ProgramSpec, ProgramType
 class BtfIds(Protocol):
     """Finds the BTF id of the kernel function that a TRACING program attaches to."""
 
-    def attach_btf_id(self, function: str) -> int | None: ...
+    def attach_btf_id(self, function: str, module: str = "") -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,21 +134,35 @@ def raise_limits() -> None:
 def _load_program(
     spec: ProgramSpec, code: LinkedCode, *, license_text: str, attach_type: int, btf: BtfIds | None
 ) -> int:
-    attach_btf_id = None
-    if spec.attach_btf_function:
-        attach_btf_id = btf.attach_btf_id(spec.attach_btf_function) if btf else None
-        if attach_btf_id is None:
-            raise UnsupportedError(f"{spec.probe_text}: the kernel's BTF has no {spec.attach_btf_function}")
-    return load_program(
-        code.code,
-        name=spec.name,
-        type_=spec.type.value,
-        license_text=license_text,
-        attach_type=attach_type or default_attach_type(spec),
-        attach_btf_id=attach_btf_id or 0,
-        label=spec.probe_text,
-        functions=code.functions,
-    )
+    with ExitStack() as stack:
+        type_id, types = _attach_target(spec, btf, stack)
+        return load_program(
+            code.code,
+            name=spec.name,
+            type_=spec.type.value,
+            license_text=license_text,
+            attach_type=attach_type or default_attach_type(spec),
+            attach_btf_id=type_id,
+            attach_types_of=types,
+            label=spec.probe_text,
+            functions=code.functions,
+        )
+
+
+def _attach_target(spec: ProgramSpec, btf: BtfIds | None, stack: ExitStack) -> tuple[int, int]:
+    """The BTF id of the function that a TRACING program names, and the descriptor of its module's types."""
+    if not spec.attach_btf_function:
+        return 0, 0
+    module = spec.attachments[0].location.module if spec.attachments else ""
+    type_id = btf.attach_btf_id(spec.attach_btf_function, module) if btf else None
+    types: int | None = 0
+    if type_id is not None and module not in ("", "vmlinux"):
+        types = open_module_types(module)
+        if types is not None:
+            stack.callback(os.close, types)
+    if type_id is None or types is None:
+        raise UnsupportedError(f"{spec.probe_text}: the kernel's BTF has no {spec.attach_btf_function}")
+    return type_id, types
 
 
 def default_attach_type(spec: ProgramSpec) -> int:

@@ -37,12 +37,14 @@ def load_program(
     license_text: str = "GPL",
     attach_type: int = 0,
     attach_btf_id: int = 0,
+    attach_types_of: int = 0,
     functions: tuple[tuple[int, str], ...] = (),
     label: str = "",
 ) -> int:
     """The descriptor of a loaded program. `label` is what messages call it.
 
     Raises LoadError, VerifierError, NotPermittedError.
+    attach_types_of: the descriptor of the types that attach_btf_id belongs to; 0 for the kernel's own.
     """
     label = label or name
     instructions, license_buffer = Buffer(code), Buffer(license_text.encode() + b"\0")
@@ -78,7 +80,7 @@ def load_program(
                     0,
                     0,
                     attach_btf_id,
-                    0,
+                    attach_types_of,
                 ),
             )
 
@@ -90,6 +92,11 @@ def load_program(
 
                 hint = refusal_hint(first.errno)
                 raise NotPermittedError(f"{label} can't be loaded: {first.strerror}{hint}") from first
+            if first.errno == errno.E2BIG:
+                # Older kernels keep the log's beginning, which doesn't say so.
+                raise LoadError(
+                    f"the kernel's verifier gave up on {label}: it is too long, or its loops have too many turns"
+                ) from first
             log = Buffer(_LOG_SIZE)
             try:
                 return attempt(log)

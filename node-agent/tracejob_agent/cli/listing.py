@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tracejob_agent.cli.front_end import facts_for
 from tracejob_agent.cli.options import Options
-from tracejob_agent.kernel.btf_c import definition, parameters
+from tracejob_agent.kernel.btf_c import definition, parameters, result
 from tracejob_agent.kernel.btf_file import Kind
 from tracejob_agent.kernel.host_facts import HostFacts
 from tracejob_agent.kernel.tracefs import tracepoint_declarations
@@ -30,6 +30,7 @@ _EVENTS = {
 }
 _OF_BINARIES = ("uprobe", "usdt")
 _FIXED = {"self": "self:signal:SIGUSR1", "bench": "benchmark::"}
+_TRACED = ("fentry", "fexit")
 _EVERYTHING = ("fentry", "fexit", "hardware", "iter", "kprobe", "kretprobe", "rawtracepoint", "software", "tracepoint")
 
 
@@ -108,6 +109,10 @@ def _everything_of(facts: HostFacts, provider: str) -> Iterator[tuple[str, Locat
     if provider in _EVENTS:
         yield from ((f"{provider}:{name}:", Location(name)) for name in _EVENTS[provider])
         return
+    if provider in _TRACED:
+        for location in sorted(facts.locations(provider, ("", "*")), key=lambda item: item.name):
+            yield location.name, location
+        return
     for name in sorted(facts.candidates(provider)):
         category, _, event = name.rpartition(":")
         shown = f"vmlinux:{name}" if provider == "rawtracepoint" else name
@@ -128,9 +133,7 @@ def _arguments(facts: HostFacts, provider: str, location: Location) -> list[str]
         case "tracepoint":
             return tracepoint_declarations(location.target, location.function)
         case "kprobe" | "kretprobe" | "fentry" | "fexit":
-            record = facts.btf.btf.find(location.function, Kind.FUNC) if facts.btf else None
-            found = parameters(facts.btf.btf, record) if facts.btf and record else []
-            return found if provider == "fexit" else [item for item in found if not item.endswith("retval")]
+            return _function_arguments(facts, provider, location)
         case "rawtracepoint":
             return [item.replace("*", " *", 1) for item in _signature(facts.raw_tracepoint(location.function))]
         case "uprobe":
@@ -142,6 +145,21 @@ def _arguments(facts: HostFacts, provider: str, location: Location) -> list[str]
             layout = facts.iterator(location.function)
             return [f"{_c_name(item.type)} {item.name}" for item in layout.members.values()] if layout else []
     return []
+
+
+def _function_arguments(facts: HostFacts, provider: str, location: Location) -> list[str]:
+    """fentry names arguments, a kprobe counts them; where the function returns there is its value."""
+    btf = facts.types_of(location.module)
+    record = btf.find(location.function, Kind.FUNC) if btf else None
+    if btf is None or record is None:
+        return []
+    found = parameters(btf, record) if provider != "kretprobe" else []
+    if provider == "kprobe":
+        found = [(kind, f"arg{number}") for number, (kind, _) in enumerate(found)]
+    returned = result(btf, record)
+    if provider in ("fexit", "kretprobe") and returned:
+        found.append((returned, "retval"))
+    return [f"{kind} {name}" for kind, name in found]
 
 
 def _signature(signature: Signature | None) -> list[str]:

@@ -43,18 +43,17 @@ def declaration(btf: BtfFile, type_id: int, name: str, *, depth: int = 0) -> str
     return _joined(record.name, name)
 
 
-def parameters(btf: BtfFile, function: Record) -> list[str]:
-    """A FUNC's parameters and its result as declarations ("int retval" the last, when it gives something)."""
-    prototype = btf.record(function.size_or_type)
-    words = btf.words(prototype.id)
-    found = [
-        declaration(btf, type_id, btf.string(name_offset))
-        for name_offset, type_id in zip(words[0::2], words[1::2], strict=True)
-        if type_id
-    ]
-    if prototype.size_or_type:
-        found.append(declaration(btf, prototype.size_or_type, "retval"))
-    return found
+def parameters(btf: BtfFile, function: Record) -> list[tuple[str, str]]:
+    """(type, name) of a FUNC's parameters, as in ("struct file *", "file")."""
+    words = btf.words(btf.record(function.size_or_type).id)
+    pairs = zip(words[0::2], words[1::2], strict=True)
+    return [(declaration(btf, type_id, ""), btf.string(name_offset)) for name_offset, type_id in pairs if type_id]
+
+
+def result(btf: BtfFile, function: Record) -> str:
+    """A FUNC's result type; "" for void."""
+    type_id = btf.record(function.size_or_type).size_or_type
+    return declaration(btf, type_id, "") if type_id else ""
 
 
 def _joined(type_text: str, name: str) -> str:

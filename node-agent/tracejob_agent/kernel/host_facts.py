@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tracejob_agent.kernel import features
 from tracejob_agent.kernel.binaries import Binaries, Binary
-from tracejob_agent.kernel.btf_file import BtfError, Kind, open_kernel_btf, open_module_btf
+from tracejob_agent.kernel.btf_file import BtfError, BtfFile, Kind, open_kernel_btf, open_module_btf
 from tracejob_agent.kernel.btf_types import BtfTypes
 from tracejob_agent.kernel.c_types import base_type, parse_type
 from tracejob_agent.kernel.cpus import possible_cpus
@@ -24,6 +24,7 @@ from tracejob_agent.kernel.kernel_locations import (
     raw_tracepoint_locations,
     raw_tracepoint_names,
     traceable_functions,
+    traced_locations,
     tracepoint_locations,
 )
 from tracejob_agent.kernel.refusals import NO_BTF, NO_TRACEFS
@@ -110,6 +111,14 @@ class HostFacts:
             found = types.function(name) if types else None
         return found
 
+    def types_of(self, module: str) -> BtfFile | None:
+        """The kernel's types, or a module's with them."""
+        found = self._types_in(module) or self.btf
+        return found.btf if found else None
+
+    def _types_in(self, module: str) -> BtfTypes | None:
+        return self._module_types(module) if module and module != "vmlinux" else self.btf
+
     def _module_types(self, module: str) -> BtfTypes | None:
         """A module's types build on the kernel's."""
         if module not in self._modules:
@@ -123,9 +132,10 @@ class HostFacts:
     def iterator(self, name: str) -> Layout | None:
         return self.btf.struct(f"struct bpf_iter__{name}") if self.btf else None
 
-    def attach_btf_id(self, function: str) -> int | None:
+    def attach_btf_id(self, function: str, module: str = "") -> int | None:
         """The BTF id that a TRACING program names as what it attaches to."""
-        return self.btf.function_id(function) if self.btf else None
+        types = self._types_in(module)
+        return types.function_id(function) if types else None
 
     def user_function(self, path: str, function: str) -> Signature | None:
         binary = self.binaries.at(path)
@@ -154,8 +164,10 @@ class HostFacts:
                 return tuple(tracepoint_locations(parts))
             case "rawtracepoint":
                 return tuple(raw_tracepoint_locations(self.btf, parts)) if self.btf else ()
-            case "kprobe" | "kretprobe" | "fentry" | "fexit":
-                return tuple(function_locations(provider, parts, types=self.btf, symbols=self.kernel_symbols))
+            case "kprobe" | "kretprobe":
+                return tuple(function_locations(provider, parts, symbols=self.kernel_symbols))
+            case "fentry" | "fexit":
+                return tuple(traced_locations(provider, parts, types_in=self._types_in, symbols=self.kernel_symbols))
             case "uprobe" | "uretprobe":
                 return tuple(uprobe_locations(self.binaries, provider, parts, unsafe=self._unsafe))
             case "usdt":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tracejob_agent.kernel.wildcard import has_wildcard, matcher, matching
 from tracelang.facts import Location
 
 _RAW_PREFIX = "btf_trace_"
+_DISCARDED = "__ftrace_invalid_address__"
+"""The kernel's name for places that were traceable before the linker threw their function away."""
 _ITERATOR_PREFIX = "bpf_iter__"
 
 
@@ -46,33 +49,48 @@ def raw_tracepoint_names(types: BtfTypes) -> tuple[str, ...]:
     return tuple(sorted(name.removeprefix(_RAW_PREFIX) for name in names if name.startswith(_RAW_PREFIX)))
 
 
-def function_locations(
-    provider: str, parts: tuple[str, ...], *, types: BtfTypes | None, symbols: KernelSymbols
-) -> Iterator[Location]:
-    """kprobe, kretprobe, fentry, fexit. parts: (module, function or function+offset)."""
+def function_locations(provider: str, parts: tuple[str, ...], *, symbols: KernelSymbols) -> Iterator[Location]:
+    """kprobe, kretprobe. parts: (module, function or function+offset)."""
     module, target = parts
     function, _, text = target.partition("+")
     offset = int(text, 0) if text else 0
     prefix = f"{provider}:{module}:" if module else f"{provider}:"
     if has_wildcard(function):
-        for name, owner in traceable_functions(symbols):
-            if matcher(function)(name) and (not module or matcher(module)(owner)):
+        for name, owner in functions_like(function, symbols):
+            if not module or matcher(module)(owner):
                 yield Location(name=f"{prefix}{name}", function=name, module=owner)
         return
-    if provider in ("fentry", "fexit"):
-        known = types is not None and types.function_id(function) is not None
-        address = 0
-    else:
-        address = symbols.address_of(function) or 0
-        known = address != 0
-    if known and (not module or module == "vmlinux" or (module, function) in _owners()):
+    address = symbols.address_of(function)
+    if address and (module in ("", "vmlinux") or module in _owners(function, symbols)):
         yield Location(
             name=f"{prefix}{target}",
             function=function,
-            address=address + offset if address else 0,
+            address=address + offset,
             offset=offset,
             module=module or "vmlinux",
         )
+
+
+def traced_locations(
+    provider: str,
+    parts: tuple[str, ...],
+    *,
+    types_in: Callable[[str], BtfTypes | None],
+    symbols: KernelSymbols,
+) -> Iterator[Location]:
+    """fentry, fexit: functions whose types are known. A module's name is part of what the probe is called."""
+    module, function = parts
+    kernel = types_in("vmlinux")
+    if has_wildcard(function):
+        found = [item for item in functions_like(function, symbols) if not module or matcher(module)(item[1])]
+    elif module or (kernel and kernel.function_id(function) is not None):
+        found = [(function, module or "vmlinux")]
+    else:
+        found = [(function, owner) for owner in _owners(function, symbols)]
+    for name, owner in found:
+        types = types_in(owner)
+        if types is not None and types.function_id(name) is not None:
+            yield Location(name=f"{provider}:{owner}:{name}", function=name, module=owner)
 
 
 def iterator_locations(types: BtfTypes, parts: tuple[str, ...]) -> Iterator[Location]:
@@ -88,21 +106,29 @@ def iterator_names(types: BtfTypes) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if types.function_id(f"bpf_iter_{name}") is not None))
 
 
-@cache
-def traceable_functions(symbols: KernelSymbols) -> tuple[tuple[str, str], ...]:
+def traceable_functions(symbols: KernelSymbols) -> list[tuple[str, str]]:
     """(function, module) of all that may be probed; all functions where the kernel doesn't list the traceable ones."""
+    return functions_like("*", symbols)
+
+
+def functions_like(pattern: str, symbols: KernelSymbols) -> list[tuple[str, str]]:
+    """Those of them that the pattern stands for, sorted: found in the kernel's text at once, as it has 60,000 lines."""
+    text = _traceable_text()
+    if not text:
+        return [(name, "vmlinux") for name in matching(pattern, symbols.functions())]
+    name = r"\S*".join(re.escape(part) for part in pattern.split("*"))
+    found = re.findall(rf"^({name})(?: \[(\S+)\])?$", text, re.MULTILINE)
+    names = {(function, owner or "vmlinux") for function, owner in found if not function.startswith(_DISCARDED)}
+    return sorted(names)
+
+
+@cache
+def _traceable_text() -> str:
     folder = tracefs_folder()
     try:
-        text = (folder / "available_filter_functions").read_text() if folder else ""
+        return (folder / "available_filter_functions").read_text() if folder else ""
     except OSError:
-        text = ""
-    if not text:
-        return tuple((name, "vmlinux") for name in sorted(set(symbols.functions())))
-    found = set()
-    for line in text.splitlines():
-        name, _, rest = line.partition(" ")
-        found.add((name, rest.strip(" []") or "vmlinux"))
-    return tuple(sorted(found))
+        return ""
 
 
 def is_loaded(module: str) -> bool:
@@ -112,6 +138,6 @@ def is_loaded(module: str) -> bool:
     return (Path("/sys/module") / module.replace("/", "_")).is_dir()
 
 
-@cache
-def _owners() -> frozenset[tuple[str, str]]:
-    return frozenset((module, name) for name, module in traceable_functions(KernelSymbols()) if module != "vmlinux")
+def _owners(function: str, symbols: KernelSymbols) -> list[str]:
+    """The modules that have a function of this name; "vmlinux" is the kernel itself."""
+    return [owner for _, owner in functions_like(function, symbols)]

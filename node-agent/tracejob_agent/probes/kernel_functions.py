@@ -20,7 +20,7 @@ _EVENT_RETURN = 1
 
 def attach(program: LoadedProgram, attachments: Sequence[Attachment], environment: Environment) -> Iterator[Handle]:
     if program.attach_type == AttachType.KPROBE_MULTI:
-        yield _link_together(program, attachments)
+        yield from _link_those_that_can(program, attachments, environment)
         return
     source = event_source("kprobe")
     if source is None:
@@ -37,7 +37,7 @@ def attach(program: LoadedProgram, attachments: Sequence[Attachment], environmen
             attached += 1
         except OSError as error:
             # The kernel keeps some functions to itself (noinstr, the blacklist): a wildcard goes on without them.
-            last = AttachError(f"{location.name} can't be attached: {error.strerror}")
+            last = AttachError(f"{location.name} can't be attached: {_reason(error)}")
             environment.warnings.append(str(last))
     if not attached and last is not None:
         raise last
@@ -65,26 +65,44 @@ def _link_tracing(program: LoadedProgram, request: bytes) -> int:
         return bpf(Command.RAW_TRACEPOINT_OPEN, struct.pack("<QII", 0, program.descriptor, 0))
 
 
+def _reason(error: OSError) -> str:
+    match error.errno:
+        case errno.EILSEQ:
+            return "no instruction starts there"
+        case errno.EINVAL:
+            return "the kernel keeps this function to itself"
+    return error.strerror or os.strerror(error.errno or 0)
+
+
+def _link_those_that_can(
+    program: LoadedProgram, attachments: Sequence[Attachment], environment: Environment
+) -> Iterator[Handle]:
+    """One link for all. What the kernel refuses is found by halves: a wildcard goes on without it."""
+    waiting = [attachments]
+    attached = False
+    last: AttachError | None = None
+    while waiting:
+        members = waiting.pop()
+        try:
+            yield _link_together(program, members)
+            attached = True
+        except OSError as error:
+            if len(members) > 1:
+                middle = len(members) // 2
+                waiting += [members[middle:], members[:middle]]
+                continue
+            last = AttachError(f"{members[0].location.name} can't be attached: {_reason(error)}")
+            environment.warnings.append(str(last))
+    if not attached and last is not None:
+        raise last
+
+
 def _link_together(program: LoadedProgram, attachments: Sequence[Attachment]) -> Handle:
     count = len(attachments)
     names = [Buffer(item.location.function.encode() + b"\0") for item in attachments]
     addresses = Buffer(struct.pack(f"<{count}Q", *(name.address for name in names)))
     cookies = Buffer(struct.pack(f"<{count}Q", *(item.cookie for item in attachments)))
     flags = _MULTI_RETURN if attachments[0].provider == "kretprobe" else 0
-    request = struct.pack(
-        "<IIIIIIQQQ",
-        program.descriptor,
-        0,
-        AttachType.KPROBE_MULTI,
-        0,
-        flags,
-        count,
-        addresses.address,
-        0,
-        cookies.address,
-    )
-    try:
-        return Handle(link=bpf(Command.LINK_CREATE, request))
-    except OSError as error:
-        what = attachments[0].location.name if count == 1 else f"{count} kernel functions"
-        raise AttachError(f"{what} can't be attached: {os.strerror(error.errno or 0)}") from error
+    head = (program.descriptor, 0, AttachType.KPROBE_MULTI, 0, flags, count)
+    request = struct.pack("<IIIIIIQQQ", *head, addresses.address, 0, cookies.address)
+    return Handle(link=bpf(Command.LINK_CREATE, request))

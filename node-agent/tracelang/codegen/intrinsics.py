@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from tracelang import arch, ir
 from tracelang.codegen import callbacks, context, expressions, maps, places, scope, strings, tasks
+from tracelang.codegen.copy import zero
 from tracelang.codegen.values import CodegenError, Place, c_type, literal
-from tracelang.codegen.writer import Writer
+from tracelang.codegen.writer import ON_STACK_LIMIT, Writer
 from tracelang.ir import IntrinsicKind as Kind
 from tracelang.plan import MapRole, ProgramType
 from tracelang.pseudo import KFUNC_BASE, Constant
@@ -156,9 +157,18 @@ def probe_id(writer: Writer, expr: ir.Intrinsic | None) -> str:
 
 
 def function_address(writer: Writer) -> str:
-    if writer.program.probe.type in (ProgramType.KPROBE, ProgramType.TRACING):
-        return "bpf_get_func_ip(ctx)"
-    return context.named(writer, arch.INSTRUCTION_POINTER)
+    """Where the probe stands. What the kernel can't tell here was made a constant in builtins.py."""
+    probe = writer.program.probe
+    if probe.type not in (ProgramType.KPROBE, ProgramType.TRACING):
+        return context.named(writer, arch.INSTRUCTION_POINTER)
+    provider = probe.attachments[0].provider if probe.attachments else ""
+    if provider in ("uprobe", "usdt"):
+        return context.named(writer, arch.INSTRUCTION_POINTER)
+    inside = any(item.location.offset for item in probe.attachments)
+    if provider == "kprobe" and (inside or not writer.module.has_helper("bpf_get_func_ip")):
+        # The helper knows functions alone. The breakpoint's own byte has been passed.
+        return f"{context.named(writer, arch.INSTRUCTION_POINTER)} - 1"
+    return "bpf_get_func_ip(ctx)"
 
 
 def _user_address(writer: Writer, expr: ir.Intrinsic) -> str:
@@ -192,10 +202,18 @@ def _stack_length(writer: Writer, type_: Type) -> str:
     if not isinstance(type_, StackType):
         raise CodegenError("len() wants a map or a stack")
     size = type_.depth * 8
-    buffer = writer.buffer(size, "stack")
+    buffer = stack_buffer(writer, size)
     flags = BPF_F_USER_STACK if type_.user else 0
     got = writer.temp_of("s64", f"bpf_get_stack(ctx, {buffer.address}, {size}, {flags})", "got")
     return f"{got} > 0 ? {got} >> 3 : 0"
+
+
+def stack_buffer(writer: Writer, size: int) -> Place:
+    """Memory that bpf_get_stack() fills. For raw programs older verifiers want it to hold something before."""
+    frames = writer.buffer(size, "frames")
+    if size <= ON_STACK_LIMIT and writer.program.probe.type in (ProgramType.TRACING, ProgramType.RAW_TRACEPOINT):
+        zero(writer, frames, size)
+    return frames
 
 
 def _per_cpu(writer: Writer, expr: ir.Intrinsic) -> str:

@@ -18,13 +18,12 @@ from tracelang.codegen import aggregates, expressions, maps, places, statements
 from tracelang.codegen.copy import zero
 from tracelang.codegen.values import Place, c_type
 from tracelang.codegen.writer import STACK_BUDGET, FunctionText, Line, Writer, scratch_lookup
+from tracelang.kernel_helpers import INNER_PLAIN_TURNS, PLAIN_TURNS
 from tracelang.source import NOWHERE
 from tracelang.types import AddressSpace, AggregateType, Type, is_scalar, size_of, tuple_layout
 
 MOST_TURNS = 1 << 23
 """The kernel's own limit of bpf_loop (BPF_MAX_LOOPS)."""
-
-PLAIN_TURNS = 4096
 
 CALLBACK_STACK_USED = STACK_BUDGET * 2 // 3
 """A callback's frame shares the 512 bytes with its caller's."""
@@ -179,8 +178,9 @@ def _leave_if_returned(writer: Writer, body: tuple[ir.Stmt, ...]) -> None:
 @contextmanager
 def _plain_loop(writer: Writer) -> Iterator[str]:
     turn = writer.fresh("turn")
+    most = INNER_PLAIN_TURNS if writer.plain_loops else PLAIN_TURNS
     writer.plain_loops += 1
-    with writer.block(f"for (u32 {turn} = 0; {turn} < {PLAIN_TURNS}; {turn}++)"):
+    with writer.block(f"for (u32 {turn} = 0; {turn} < {most}; {turn}++)"):
         yield turn
     writer.plain_loops -= 1
 

@@ -15,6 +15,7 @@ from tracelang.codegen.failures import map_is_full
 from tracelang.codegen.module import ARRAYS, PER_CPU, presence_of
 from tracelang.codegen.values import CodegenError, Place, c_type, is_signed, literal
 from tracelang.codegen.writer import Writer
+from tracelang.kernel_helpers import has_atomic_fetch
 from tracelang.plan import Counter, MapRole
 from tracelang.types import AddressSpace, AggregateType, is_scalar, size_of
 
@@ -200,7 +201,11 @@ def add(writer: Writer, expr: ir.MapAdd) -> str:
 def _add_to_slot(writer: Writer, *, slot: str, old: str, step: str, where: Target) -> None:
     bits = size_of(where.typed.value) * 8
     with writer.block(f"if ({slot})"):
-        if bits >= 32 and not where.is_per_cpu:
+        if bits >= 32 and not where.is_per_cpu and not has_atomic_fetch(writer.module.facts):
+            # The sum is exact. What the expression gives may be a neighbour's number when two CPUs add at once.
+            writer.emit(f"{old} = *{slot};")
+            writer.emit(f"__sync_fetch_and_add({slot}, {step});")
+        elif bits >= 32 and not where.is_per_cpu:
             writer.emit(f"{old} = __sync_fetch_and_add({slot}, {step});")
         else:
             writer.emit(f"{old} = *{slot};")

@@ -9,7 +9,7 @@ from tracelang import ir
 from tracelang.codegen import expressions, intrinsics, places, strings, tasks
 from tracelang.codegen.copy import copy, read_into, zero
 from tracelang.codegen.failures import watched
-from tracelang.codegen.intrinsics import BPF_F_USER_STACK
+from tracelang.codegen.intrinsics import BPF_F_USER_STACK, stack_buffer
 from tracelang.codegen.values import CodegenError, Place, c_type
 from tracelang.codegen.writer import Writer
 from tracelang.ir import IntrinsicKind as Kind
@@ -139,7 +139,7 @@ def _stack(writer: Writer, expr: ir.Intrinsic) -> places.Fill:
     assert isinstance(type_, StackType)
     macro = writer.module.stacks_macro(type_.depth)
     flags = BPF_F_USER_STACK if type_.user else 0
-    frames = writer.buffer(type_.depth * 8, "frames")
+    frames = stack_buffer(writer, type_.depth * 8)
     keep = writer.module.need("keep_stack")
     writer.module.role_macro(MapRole.COUNTERS)
     call = f"{keep}({writer.program.slot}, ctx, {macro}, (u64 *){frames.address}, {type_.depth * 8}, {flags})"

@@ -11,6 +11,7 @@ import msgspec
 from tracelang import ir
 from tracelang.codegen.values import CodegenError, safe_name
 from tracelang.facts import Facts
+from tracelang.kernel_helpers import OF_LINUX_6_1
 from tracelang.plan import COUNTERS_SIZE, BpfMapKind, CompileOptions, MapRole, MapSpec, UserMap
 from tracelang.source import Span
 from tracelang.types import AggregateType, size_of
@@ -21,7 +22,6 @@ ARRAYS = frozenset({BpfMapKind.ARRAY, BpfMapKind.PERCPU_ARRAY})
 STACK_ENTRIES = 1 << 14
 PAGE = 4096
 BPF_F_NO_PREALLOC = 1
-HELPER_OF_LINUX_6_1 = "bpf_user_ringbuf_drain"
 """Since 6.1 (96da3f7d489d) every tracing program may use hash maps that allocate entries when they are needed."""
 
 
@@ -109,7 +109,7 @@ class Module(msgspec.Struct, eq=False):
             case MapRole.RATE:
                 return spec(BpfMapKind.ARRAY, 4, 16, 1)
             case MapRole.STACKS:
-                flags = BPF_F_NO_PREALLOC if self.has_helper(HELPER_OF_LINUX_6_1) else 0
+                flags = BPF_F_NO_PREALLOC if self.has_helper(OF_LINUX_6_1) else 0
                 entries = STACK_ENTRIES if flags else STACK_ENTRIES // 4
                 return msgspec.structs.replace(spec(BpfMapKind.HASH, 8, number * 8, entries), flags=flags)
         raise ValueError(role)

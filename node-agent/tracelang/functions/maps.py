@@ -5,6 +5,7 @@ from __future__ import annotations
 from tracelang import ir, nodes
 from tracelang.functions.output import emit
 from tracelang.functions.table import Function, Rule
+from tracelang.kernel_helpers import lack
 from tracelang.lowering.body import Body, missing
 from tracelang.lowering.maps import lower_key, value_type
 from tracelang.plan import EventKind
@@ -124,6 +125,9 @@ def _len(body: Body, call: nodes.Call) -> ir.Expr:
         assert whole is not None
         if body.analysis.map(node.name).keyed is False:
             return body.error(call.span, "call to len() expects a map with explicit keys (non-scalar map)")
+        reason = lack(body.facts, "bpf_for_each_map_elem", what="len() of a map")
+        if reason:
+            return body.error(call.span, reason)
         return ir.Intrinsic(call.span, S64, ir.IntrinsicKind.MAP_LENGTH, constants={"map": node.name})
     value = body.lower(body, node)
     if not is_known(value.type):

@@ -60,6 +60,7 @@ class Analysis(msgspec.Struct):
         self.failures = {}
         for symbol in self.maps.values():
             symbol.only_added = True
+            symbol.merged = False
             symbol.written = symbol.assumed
 
     # --- diagnostics: a place of the program is told of once, whatever variants of the probe say about it

@@ -46,10 +46,11 @@ def argument_field(body: Body, name: str, span: Span) -> ir.Expr:
         own = [item for item in fields if not item.startswith("common_")]
         what = (
             f"Struct/union of type 'struct {body.location.name}_args' does not contain a field named '{name}'"
-            if body.provider.positional is Positional.NONE and body.provider.result is Result.NONE
+            if body.provider.name == "tracepoint"
             else f"Can't find function parameter {name}"
         )
-        return body.error(span, what, did_you_mean(name, own))
+        unnamed = "this kernel doesn't tell their names: use args.arg0, args.arg1 ..." if "arg0" in own else ""
+        return body.error(span, what, unnamed or did_you_mean(name, own))
     if name.startswith("common_") and field.source is FieldSource.CONTEXT and field.offset < 8:
         return body.error(span, "BPF does not support accessing common tracepoint fields")
     return read_argument(body, field, span)

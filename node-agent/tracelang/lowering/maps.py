@@ -82,6 +82,7 @@ def value_type(body: Body, symbol: MapSymbol, span: Span) -> Type | None:
     """What a read of the map gives; None and told when it can't be read."""
     if not isinstance(symbol.value, AggregateType):
         return symbol.value
+    symbol.merged = True
     yielded = yielded_type(symbol.value)
     if yielded is None:
         body.error(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracelang import ir, nodes
+from tracelang.kernel_helpers import INNER_PLAIN_TURNS, PLAIN_TURNS, lack
 from tracelang.lowering.assignments import lower_assign, lower_declare
 from tracelang.lowering.body import Body
 from tracelang.lowering.convert import constant_number, convert, truth
@@ -115,7 +116,15 @@ def _while(body: Body, node: nodes.While) -> tuple[ir.Stmt, ...]:
         block = lower_block(body, node.body)
     if not check_condition(body, condition):
         return ()
+    _warn_of_bound(body, node.span)
     return (ir.While(node.span, truth(condition), block),)
+
+
+def _warn_of_bound(body: Body, span: Span) -> None:
+    reason = lack(body.facts, "bpf_loop", what="more")
+    if reason:
+        most = INNER_PLAIN_TURNS if body.loop_depth else PLAIN_TURNS
+        body.warn(span, f"This loop ends after {most} turns; {reason}.")
 
 
 def _unroll(body: Body, node: nodes.Unroll) -> tuple[ir.Stmt, ...]:
@@ -147,6 +156,10 @@ def _for_map(body: Body, node: nodes.ForMap) -> tuple[ir.Stmt, ...]:
         return ()
     if symbol.keyed is False:
         body.error(node.map.span, f"@{name} has no explicit keys (scalar map), and cannot be used for iteration")
+        return ()
+    reason = lack(body.facts, "bpf_for_each_map_elem", what="A loop over a map")
+    if reason:
+        body.error(node.map.span, reason)
         return ()
     value = value_type(body, symbol, node.map.span) if symbol.keyed else symbol.value
     if value is None:
@@ -204,6 +217,9 @@ def _for_range(body: Body, node: nodes.ForRange) -> tuple[ir.Stmt, ...]:
         body.locals[slot] = ir.LocalVariable(variable.name, type_)
         with body.loop():
             block = lower_block(body, node.body)
+    first, last = constant_number(start), constant_number(end)
+    if first is None or last is None or last - first > (PLAIN_TURNS if not body.loop_depth else INNER_PLAIN_TURNS):
+        _warn_of_bound(body, node.span)
     return (ir.ForRange(node.span, slot, convert(start, type_), convert(end, type_), block),)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from tracelang import ir, nodes
+from tracelang.facts import Facts
+from tracelang.kernel_helpers import OLD_KEY_BYTES, has_long_keys
 from tracelang.lowering.analysis import Analysis
 from tracelang.passes.expand_probes import ExpandedProbe
 from tracelang.plan import BpfMapKind
 from tracelang.suggest import did_you_mean
 from tracelang.symbols import MapSymbol
 from tracelang.type_rules import harden, is_known
-from tracelang.types import S64, AggregateType
+from tracelang.types import S64, AggregateType, size_of
 from tracelang.visitor import walk
 
 DECLARED_KINDS = {
@@ -57,8 +59,23 @@ def check_maps(program: nodes.Program, analysis: Analysis) -> None:
         symbol = analysis.map(name)
         if not symbol.written:
             analysis.error(span, f"Undefined map: @{name}", did_you_mean(name, written, "@"))
+    for symbol in analysis.maps.values():
+        if symbol.key is not None and is_known(symbol.key):
+            _check_key_size(symbol, analysis)
     for declaration in program.map_declarations:
         _check_declaration(declaration, analysis)
+
+
+def _check_key_size(symbol: MapSymbol, analysis: Analysis) -> None:
+    assert symbol.key is not None
+    size = size_of(harden(symbol.key))
+    if size > OLD_KEY_BYTES and not has_long_keys(analysis.facts):
+        analysis.error(
+            symbol.key_span,
+            f"The key of @{symbol.name} takes {size} bytes, and this kernel's maps take {OLD_KEY_BYTES} "
+            "(more since Linux 5.11)",
+            "shorter strings fit: str(pointer, 64), or config = { max_strlen = 64 }",
+        )
 
 
 def _check_declaration(declaration: nodes.MapDeclaration, analysis: Analysis) -> None:
@@ -77,7 +94,7 @@ def _check_declaration(declaration: nodes.MapDeclaration, analysis: Analysis) ->
         analysis.error(
             symbol.value_span,
             f"Incompatible map types. Type from declaration: {declaration.kind}. "
-            f"Type from value/key type: {_kind_name(_natural_kind(symbol))}",
+            f"Type from value/key type: {_kind_name(_natural_kind(symbol, analysis.facts))}",
         )
 
 
@@ -85,8 +102,11 @@ def _kind_name(kind: BpfMapKind) -> str:
     return next(name for name, item in DECLARED_KINDS.items() if item is kind)
 
 
-def _natural_kind(symbol: MapSymbol) -> BpfMapKind:
+def _natural_kind(symbol: MapSymbol, facts: Facts) -> BpfMapKind:
+    """Aggregations count per CPU. A program merges them itself where it asks for their value (since 5.19)."""
     per_cpu = isinstance(symbol.value, AggregateType)
+    if symbol.merged and not facts.helper("bpf_map_lookup_percpu_elem"):
+        per_cpu = False
     if symbol.key is None:
         return BpfMapKind.PERCPU_ARRAY if per_cpu else BpfMapKind.ARRAY
     return BpfMapKind.PERCPU_HASH if per_cpu else BpfMapKind.HASH
@@ -102,7 +122,7 @@ def typed_maps(analysis: Analysis) -> tuple[ir.TypedMap, ...]:
 
 
 def _typed(symbol: MapSymbol, analysis: Analysis) -> ir.TypedMap:
-    kind = _natural_kind(symbol)
+    kind = _natural_kind(symbol, analysis.facts)
     entries = 1 if symbol.key is None else analysis.number("max_map_keys")
     declaration = analysis.declarations.get(symbol.name)
     if declaration is not None and symbol.key is not None:

@@ -35,7 +35,7 @@ def type_program(
     diagnostics: Diagnostics,
 ) -> ir.TypedProgram:
     """Raises ProgramError; warnings go to `diagnostics`."""
-    settings = resolve_config(program.config, options, diagnostics)
+    settings = resolve_config(program.config, options, diagnostics, facts=facts)
     types = TypeNames(program.c_definitions, facts)
     for node, name in types.unknown:
         diagnostics.error(node.span, f'Cannot resolve unknown type "{name}"')

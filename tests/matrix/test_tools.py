@@ -1,0 +1,120 @@
+"""The tools of Debian's bpftrace package that trace kernel functions attach unchanged, and print what they should.
+
+Newer kernels lack some of their functions. Then the message must name one that really isn't there, and with
+`missing_probes=warn` the rest must attach.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from language.build import build_programs
+from language.cases import Case, Expectation
+from language.conftest import kernel_version
+from language.runner import Outcome, complaint, run_case
+from matrix.report import note
+
+FOLDER = Path("/usr/sbin")
+WORK = Path(__file__).parent / "work.py"
+PYTHON = "/usr/bin/python3 -S"
+READ_DISK = "dd if=/dev/vda of=/dev/null bs=4k count=40 iflag=direct"
+USE_XFS = (
+    "truncate -s 320M /tmp/xfs; mkfs.xfs -q /tmp/xfs; mkdir -p /tmp/mnt; mount -o loop /tmp/xfs /tmp/mnt; "
+    "dd if=/dev/zero of=/tmp/mnt/file bs=64k count=8 conv=fsync; cat /tmp/mnt/file; umount /tmp/mnt"
+)
+_ATTACHED = re.compile(r"^Attached (\d+) probes?$", re.MULTILINE)
+_MISSING = re.compile(r"No matches for kprobe (\S+?)\.(?:\s|$)")
+_HISTOGRAM = r"^\[\S+\)?\s.*\d+ \|@* *\|$"
+_ADDRESS = r"127\.0\.0\.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """work: a shell command that makes events. lines: what must be in the output. since: a kernel with its fields."""
+
+    name: str
+    work: str = "true"
+    lines: tuple[str, ...] = ()
+    since: tuple[int, int] = (0, 0)
+
+
+TOOLS = (
+    Tool("biolatency", READ_DISK, (r"^@usecs: *$", _HISTOGRAM)),
+    Tool("biosnoop", READ_DISK, (r"^TIME\(ms\) +DISK +COMM +PID +LAT\(ms\)$", r"^\d+ +vda +dd +\d+ +\d+$")),
+    Tool("biostacks", READ_DISK, (r"^@usecs\[", r"^    \w+\+\d+$", _HISTOGRAM)),
+    Tool(
+        "capable",
+        "unshare -m true",
+        (r"^TIME +UID +PID +COMM ", r"^\d\d:\d\d:\d\d +0 +\d+ +unshare +21 +CAP_SYS_ADMIN"),
+    ),
+    Tool("dcsnoop", "ls /nonexistent", (r"^TIME +PID +COMM +T FILE$", r"^\d+ +\d+ +ls +[RM] ")),
+    Tool("mdflush", lines=(r"^TIME +PID +COMM +DEVICE$",), since=(5, 12)),  # bio.bi_bdev
+    Tool("oomkill", lines=(r"^Tracing oom_kill_process\(\)",)),
+    Tool("swapin", "sleep 2"),
+    Tool(
+        "tcpaccept",
+        f"{PYTHON} {WORK} tcp",
+        (rf"^\d\d:\d\d:\d\d +\d+ +python3 +{_ADDRESS} +\d+ +{_ADDRESS} +\d+ +\d+/\d+",),
+    ),
+    Tool("tcpconnect", f"{PYTHON} {WORK} tcp", (rf"^\d\d:\d\d:\d\d +\d+ +python3 +{_ADDRESS} +\d+ +{_ADDRESS} +\d+",)),
+    Tool("tcplife", f"{PYTHON} {WORK} tcp", (rf"^\d+ +python3 +{_ADDRESS} +\d+ +{_ADDRESS} +\d+ +\d+ +\d+ \d+$",)),
+    Tool("tcpretrans", lines=(r"^TIME +PID +LADDR:LPORT +RADDR:RPORT +STATE$",)),
+    Tool("tcpsynbl", f"{PYTHON} {WORK} tcp", (r"^@backlog\[\d+\]: *$", _HISTOGRAM)),
+    Tool("undump", f"{PYTHON} {WORK} unix", (r"^\d\d:\d\d:\d\d +python3 +\d+ +5 +hello$",)),
+    Tool("vfscount", "cat /proc/version", (r"^@\[vfs_read\]: \d+$", r"^@\[vfs_open\]: \d+$")),
+    Tool("vfsstat", "cat /proc/version; sleep 1.5", (r"^@\[vfs_read\]: \d+$", r"^@\[vfs_open\]: \d+$")),
+    Tool("xfsdist", USE_XFS, (r"^@us\[xfs_file_write_iter\]: *$", _HISTOGRAM)),
+)
+
+
+def test_every_tool_that_traces_kernel_functions_is_here() -> None:
+    """So that a newer package's tools aren't forgotten."""
+    text = {path.stem: path.read_text() for path in FOLDER.glob("*.bt")}
+    assert text, "the bpftrace package is part of the guest's disk"
+    tracing = {name for name, content in text.items() if re.search(r"^\s*(kprobe|kretprobe|k|kr):", content, re.M)}
+    assert tracing == {tool.name for tool in TOOLS}
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+def test_a_tool_attaches_and_prints(tool: Tool) -> None:
+    if kernel_version() < tool.since:
+        pytest.skip(f"{tool.name}.bt reads fields that Linux has since {'.'.join(map(str, tool.since))}")
+    outcome = run(tool, missing="error")
+    gone = missing(outcome)
+    if gone:
+        traceable = Path("/sys/kernel/tracing/available_filter_functions").read_text()
+        for function in gone:
+            pattern = "^" + r"\S*".join(re.escape(part) for part in function.split("*")) + "(?: |$)"
+            assert not re.search(pattern, traceable, re.MULTILINE), f"{function} is there: {outcome.output}"
+        outcome = run(tool, missing="warn")
+    found = _ATTACHED.search(outcome.output)
+    assert found, outcome.output
+    # A tool that lacks places may have nothing to say.
+    lines = () if gone else tool.lines
+    case = Case(name=tool.name, line=0, expectations=[Expectation("EXPECT_REGEX", line) for line in lines])
+    problem = complaint(case, outcome)
+    assert not problem, problem
+    without = f" without {', '.join(gone)} (not in this kernel)" if gone else ""
+    printed = len(outcome.output[found.end() :].splitlines())
+    note(f"{tool.name}.bt: attached {found[1]} probes{without}, printed {printed} lines")
+
+
+def run(tool: Tool, *, missing: str) -> Outcome:
+    case = Case(
+        name=tool.name,
+        line=0,
+        run=f"exec {{{{TRACE}}}} {FOLDER / tool.name}.bt",
+        after=f"{{ {tool.work}; }}; sleep 0.5; kill -INT {{{{TRACE_PID}}}}",
+        environment={"BPFTRACE_MISSING_PROBES": missing},
+        timeout=8.0,
+    )
+    return run_case(case, programs=build_programs())
+
+
+def missing(outcome: Outcome) -> list[str]:
+    """Functions that the message says aren't there."""
+    return sorted(set(_MISSING.findall(outcome.output))) if outcome.exit_code else []
