@@ -332,8 +332,8 @@ def name_of(type_: Type) -> str:
             return f"({','.join(name_of(element) for element in elements)})"
         case RecordType(fields=fields):
             return f"({','.join(f'{name}={name_of(item)}' for name, item in fields)})"
-        case StackType(user=user):
-            return "ustack" if user else "kstack"
+        case StackType(user=user, mode=mode, depth=depth):
+            return f"{'u' if user else 'k'}stack_{mode.value}_{depth}"
         case TimestampType():
             return "timestamp"
         case TaggedType(kind=kind):

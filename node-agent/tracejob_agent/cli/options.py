@@ -142,6 +142,8 @@ def parse_command_line(arguments: list[str]) -> Options:
             options.named[name] = value
         elif word != "--":
             options.positional.append(word)
+    if options.pid and options.command is not None:
+        raise UsageError("USAGE: Cannot use both -c and -p.", show_usage=True)
     if options.mode == "format":
         options.flags.add("fmt")
     return options
