@@ -32,6 +32,7 @@ _DECLARATIONS = (
     (113, "int", "probe_read_kernel", "void *to, u32 size, const void *from"),
     (114, "int", "probe_read_user_str", "void *to, u32 size, const void *from"),
     (115, "int", "probe_read_kernel_str", "void *to, u32 size, const void *from"),
+    (117, "int", "send_signal_thread", "unsigned int signal"),
     (118, "u64", "jiffies64", "void"),
     (120, "int", "get_ns_current_pid_tgid", "u64 device, u64 inode, void *to, u32 size"),
     (123, "u64", "get_current_ancestor_cgroup_id", "int level"),

@@ -67,7 +67,8 @@ class MapFormat:
     def _chosen(self, raw: RawEntries, top: int, *, unset: bool) -> list[Entry]:
         is_picture = self._aggregate is not None and self._aggregate.kind in _PICTURES
         entries = self._reader.entries(raw, unset=unset and not is_picture)
-        return entries[-top:] if top else entries
+        is_series = self._aggregate is not None and self._aggregate.kind is Aggregation.TSERIES
+        return entries[-top:] if top and not is_series else entries  # a series has no rank
 
     def _value_text(self, value: Any, divisor: int) -> str:
         aggregate = self._aggregate

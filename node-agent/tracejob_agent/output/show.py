@@ -105,10 +105,10 @@ def escape_bytes(data: bytes) -> str:
 
 def _string_writer(size: int, names: Names) -> Writer:
     to_text = names.text
-    # A string read up to the limit may have been cut, and so may one without an end: an array of characters that
-    # is full. Shorter fields hold what they were made for.
-    trailer = names.trailer
-    full = size - 1 if names.max_strlen and size in (names.max_strlen, names.max_strlen + 1) else max(size, 1)
+    if not names.max_strlen or size not in (names.max_strlen, names.max_strlen + 1):
+        return to_text  # a shorter field holds all of what it was made for
+    trailer, full = names.trailer, size - 1
+    # A string that was read up to the limit may have been cut.
     return lambda value: to_text(value) + trailer if len(value) >= full else to_text(value)
 
 

@@ -112,7 +112,7 @@ def _scalar(writer: Writer, expr: ir.Intrinsic) -> str:
         case Kind.SIGNAL:
             thread = expr.constants.get("target") == "thread"
             number = expressions.value(writer, arguments[0])
-            return f"bpf_send_signal{'_thread' if thread else ''}({number})"
+            return f"bpf_send_signal_thread({number})" if thread else f"bpf_send_signal({number})"
         case Kind.OVERRIDE:
             return f"bpf_override_return(ctx, {expressions.value(writer, arguments[0])})"
         case Kind.PER_CPU_POINTER:

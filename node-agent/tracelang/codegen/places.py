@@ -28,7 +28,6 @@ from tracelang.codegen.values import (
     bits_of,
     c_type,
     comment,
-    is_signed,
     variable_place,
 )
 from tracelang.codegen.writer import Writer
@@ -208,10 +207,8 @@ def _load_bits(writer: Writer, expr: ir.BitField) -> str:
 
 
 def extract_bits(storage: str, *, shift: int, width: int, type_: Type) -> str:
-    """Bits of an unsigned number, extended by the type's sign."""
+    """Bits of an unsigned number, as the language has them: without a sign, whatever their type."""
     kind = c_type(type_)
-    if is_signed(type_):
-        return f"({kind})((s64)((u64){storage} << {64 - shift - width}) >> {64 - width})"
     shifted = f"((u64){storage} >> {shift})" if shift else f"(u64){storage}"
     return f"({kind})({shifted} & {hex((1 << width) - 1)}ULL)"
 

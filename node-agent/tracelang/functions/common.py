@@ -17,14 +17,16 @@ def arguments(body: Body, call: nodes.Call) -> list[ir.Expr] | None:
 
 
 def literal_text(body: Body, call: nodes.Call, index: int) -> str | None:
-    """The argument, when it is a string that is known now; else told."""
+    """The argument, when it is a string that is known now; else told. The limit of strings isn't for these."""
+    node = call.arguments[index]
+    if isinstance(node, nodes.String):
+        return node.value
     argument = body.lower(body, call.arguments[index])
     if isinstance(argument.type, UnresolvedType):
         return None
     text = constant_text(argument)
     if text is None:
         hint = ""
-        node = call.arguments[index]
         if isinstance(node, nodes.PositionalParameter):
             hint = f"Use str(${node.index}) to treat ${node.index} as a string"
         body.error(argument.span, f"{call.name}() expects a string literal ({base_name(argument.type)} provided)", hint)

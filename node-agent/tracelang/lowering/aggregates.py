@@ -128,8 +128,16 @@ def _different(body: Body, symbol: MapSymbol, aggregate: AggregateType, current:
     name = aggregate.kind.value
     had = ", ".join(map(str, current.parameters))
     now = ", ".join(map(str, aggregate.parameters))
-    what = "bits" if aggregate.kind is Aggregation.HIST else "parameters"
-    body.error(span, f"Different {what} in a single {name} unsupported: @{symbol.name} has ({had}), now ({now})")
+    found = f"@{symbol.name} has ({had}), now ({now})"
+    match aggregate.kind:
+        case Aggregation.TSERIES:
+            body.error(span, "Different tseries bounds in a single map unsupported", found)
+        case Aggregation.LHIST:
+            body.error(span, "Different lhist bounds in a single map unsupported", found)
+        case Aggregation.HIST:
+            body.error(span, "Different bits in a single hist unsupported", found)
+        case _:
+            body.error(span, f"Different parameters in a single {name} unsupported", found)
     return False
 
 

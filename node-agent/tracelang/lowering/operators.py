@@ -300,7 +300,7 @@ def lower_unary(body: Body, node: nodes.Unary) -> ir.Expr:
         case "+" if is_integer(operand.type):
             return operand
         case "-" | "~" if is_integer(operand.type) and not isinstance(operand.type, BoolType):
-            return _negate(body, node, operand)
+            return _negate(body, node, operand) if node.operator == "-" else _inverted(node, operand)
     return body.error(
         node.span,
         f"The {node.operator} operator can not be used on expressions of type '{show(operand.type)}'",
@@ -310,12 +310,21 @@ def lower_unary(body: Body, node: nodes.Unary) -> ir.Expr:
 def _negate(body: Body, node: nodes.Unary, operand: ir.Expr) -> ir.Expr:
     number = constant_number(operand)
     if number is not None and isinstance(operand.type, LiteralType):
-        if node.operator == "-" and number > 1 << 63:
+        if number > 1 << 63:
             return body.error(node.span, f"negative value will underflow: the smallest number is {-1 << 63}")
-        return integer(node.span, -number if node.operator == "-" else ~number)
+        return integer(node.span, -number)
     type_ = S64 if isinstance(operand.type, IntType | EnumType) and operand.type.signed else U64
     if number is not None:
-        return ir.Constant(
-            node.span, type_, wrap(-number if node.operator == "-" else ~number, bits=64, signed=type_.signed)
-        )
-    return ir.Unary(node.span, type_, node.operator, convert(operand, type_))
+        return ir.Constant(node.span, type_, wrap(-number, bits=64, signed=type_.signed))
+    return ir.Unary(node.span, type_, "-", convert(operand, type_))
+
+
+def _inverted(node: nodes.Unary, operand: ir.Expr) -> ir.Expr:
+    """`~n` turns as many bits around as n has, of a literal 64; it has no sign."""
+    hard = harden(operand.type)
+    bits = hard.bits if isinstance(hard, IntType) and not isinstance(operand.type, LiteralType) else 64
+    type_ = IntType(bits, signed=False)
+    number = constant_number(operand)
+    if number is not None:
+        return ir.Constant(node.span, U64, wrap(~number, bits=bits, signed=False))
+    return convert(ir.Unary(node.span, type_, "~", convert(operand, type_)), U64)

@@ -228,7 +228,7 @@ def _jump(body: Body, node: nodes.Jump) -> tuple[ir.Stmt, ...]:
         case nodes.JumpKind.BREAK | nodes.JumpKind.CONTINUE if not body.loop_depth:
             where = "a probe" if body.provider else "a function"
             body.error(
-                node.span, f"'{node.kind.value}' statement is not allowed in {where}: there is no loop around it"
+                node.span, f"'{node.kind.value}' statement is not allowed in {where}", "there is no loop around it"
             )
             return ()
         case nodes.JumpKind.BREAK:

@@ -124,10 +124,13 @@ class StatementParser(ExpressionParser):
         return Body(self.since(start), tuple(statements), value)
 
     def _ended(self, statement: nodes.Statement) -> nodes.Statement:
-        """An expression's `;` belongs to its statement."""
-        if not isinstance(statement, nodes.ExpressionStatement):
-            return statement
-        return nodes.ExpressionStatement(self.since(statement.span), statement.expression)
+        """The `;` of a call or a jump belongs to its statement."""
+        match statement:
+            case nodes.ExpressionStatement(span=span, expression=nodes.Call() as call):
+                return nodes.ExpressionStatement(self.since(span), call)
+            case nodes.Jump(span=span, kind=kind, value=value):
+                return nodes.Jump(self.since(span), kind, value)
+        return statement
 
     # --- what goes wrong between statements
 

@@ -49,7 +49,7 @@ int tj_probe_0_loop_0(u64 turn, void *data)
   /* $sum += $i */
   scratch->v0_sum = (s64)((u64)scratch->v0_sum + (u64)(s64)scratch->v1_i);
   if (scratch->v0_sum > 20LL) {
-    /* break */
+    /* break; */
     return 1;
   }
   return 0;
