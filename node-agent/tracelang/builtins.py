@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from tracelang import ir
 from tracelang.lowering.arguments import all_arguments, context, return_value
 from tracelang.lowering.body import Body
 from tracelang.lowering.convert import convert, text_constant
 from tracelang.providers.base import ContextKind, Provider
 from tracelang.source import Span
+from tracelang.structs import Struct
 from tracelang.types import (
     BOOL,
     U8,
@@ -37,7 +36,7 @@ DEFAULT_STACK_DEPTH = 127
 Rule = Callable[[Body, Span], ir.Expr]
 
 
-class Builtin(msgspec.Struct, frozen=True):
+class Builtin(Struct, frozen=True):
     name: str
     lower: Rule
     doc: str

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from msgspec.structs import replace
-
 from tracelang import ir, nodes
 from tracelang.diagnostics import Diagnostics, ProgramError
 from tracelang.facts import Facts
@@ -15,10 +11,10 @@ from tracelang.plan import CompileOptions, Plan
 from tracelang.prepare import prepare
 from tracelang.recursion import room_to_recurse
 from tracelang.source import Source
+from tracelang.structs import Struct, replace
 
 
-@dataclass(frozen=True, slots=True)
-class CompileResult:
+class CompileResult(Struct, frozen=True):
     """`diagnostics` holds warnings; `sources` what their spans point into."""
 
     plan: Plan
@@ -26,8 +22,7 @@ class CompileResult:
     sources: tuple[Source, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckResult:
+class CheckResult(Struct, frozen=True):
     """`typed` None: the diagnostics say why."""
 
     typed: ir.TypedProgram | None

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from enum import Enum
 
-import msgspec
-
 from tracelang import nodes
 from tracelang.diagnostics import Diagnostics
 from tracelang.facts import Facts
 from tracelang.kernel_helpers import OLD_STRING_BYTES, has_long_keys
 from tracelang.plan import CompileOptions
 from tracelang.source import NOWHERE, Span
+from tracelang.structs import Struct
 from tracelang.suggest import did_you_mean
 
 Value = int | str | bool
@@ -28,7 +27,7 @@ class Kind(Enum):
     CHOICE = "choice"
 
 
-class Setting(msgspec.Struct, frozen=True):
+class Setting(Struct, frozen=True):
     name: str
     kind: Kind
     default: Value

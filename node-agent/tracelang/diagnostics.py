@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 
-import msgspec
-
 from tracelang.source import Source, Span
+from tracelang.structs import Struct, field
 
 
 class Severity(Enum):
@@ -15,14 +13,14 @@ class Severity(Enum):
     WARNING = "warning"
 
 
-class Note(msgspec.Struct, frozen=True):
+class Note(Struct, frozen=True):
     """A second place that explains the first: where the brace was opened, where the map got its type."""
 
     span: Span
     message: str
 
 
-class Diagnostic(msgspec.Struct, frozen=True):
+class Diagnostic(Struct, frozen=True):
     """One cause, one diagnostic. `message` says what is wrong, `hint` what to try."""
 
     severity: Severity
@@ -32,8 +30,7 @@ class Diagnostic(msgspec.Struct, frozen=True):
     notes: tuple[Note, ...] = ()
 
 
-@dataclass(slots=True)
-class Diagnostics:
+class Diagnostics(Struct):
     """The collector that every pass of one compilation shares."""
 
     items: list[Diagnostic] = field(default_factory=list)

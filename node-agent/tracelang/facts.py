@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-import msgspec
-
+from tracelang.structs import Struct
 from tracelang.types import EnumType, Type
 
 
-class Member(msgspec.Struct, frozen=True):
+class Member(Struct, frozen=True):
     """A field of a struct or union; offsets from its start. Anonymous members are flattened by the answerer.
 
     bit_size 0: not a bit field; else the field is `bit_size` bits at `bit_offset` (from the struct's start, little
@@ -30,7 +29,7 @@ class Member(msgspec.Struct, frozen=True):
     data_loc: bool = False
 
 
-class Layout(msgspec.Struct, frozen=True):
+class Layout(Struct, frozen=True):
     """A struct or union: its members by name, in order."""
 
     name: str
@@ -38,7 +37,7 @@ class Layout(msgspec.Struct, frozen=True):
     members: dict[str, Member]
 
 
-class Parameter(msgspec.Struct, frozen=True):
+class Parameter(Struct, frozen=True):
     """`register`: index into the calling convention's integer arguments (argN); -1 where it can't be told."""
 
     name: str
@@ -46,7 +45,7 @@ class Parameter(msgspec.Struct, frozen=True):
     register: int = -1
 
 
-class Signature(msgspec.Struct, frozen=True):
+class Signature(Struct, frozen=True):
     """A function: of the kernel (BTF), a raw tracepoint's arguments, or of a binary (DWARF)."""
 
     name: str
@@ -54,7 +53,7 @@ class Signature(msgspec.Struct, frozen=True):
     result: Type | None
 
 
-class UsdtArgument(msgspec.Struct, frozen=True):
+class UsdtArgument(Struct, frozen=True):
     """One argument of a USDT probe: where it is and how wide.
 
     kind: "const", "register", "memory" (register + offset [+ index*scale]).
@@ -69,7 +68,7 @@ class UsdtArgument(msgspec.Struct, frozen=True):
     scale: int = 1
 
 
-class Location(msgspec.Struct, frozen=True):
+class Location(Struct, frozen=True):
     """One place to attach that really exists, as a provider needs it.
 
     name: the full probe name as `probe` prints it ("tracepoint:syscalls:sys_enter_openat").

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-import msgspec
-
+from tracelang.structs import Struct
 from tracelang.type_rules import show
 from tracelang.types import (
     BufferType,
@@ -23,7 +22,7 @@ _SPECIFIER = re.compile(
 )
 
 
-class Specifier(msgspec.Struct, frozen=True):
+class Specifier(Struct, frozen=True):
     """`text` as written; `letter` what decides: d i o u x X c s p r rx rh gr."""
 
     text: str

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 from enum import Enum
 
-import msgspec
-
 from tracelang.facts import Layout, UsdtArgument
 from tracelang.plan import Attachment, BpfMapKind, EventSpec, ProgramType, ScalarMerge
 from tracelang.source import Source, Span
+from tracelang.structs import Struct, field
 from tracelang.types import AddressSpace, AggregateType, Type
 
 
-class Expr(msgspec.Struct, frozen=True):
+class Expr(Struct, frozen=True):
     span: Span
     type: Type
 
@@ -327,7 +326,7 @@ class IntrinsicKind(Enum):
 class Intrinsic(Expr, frozen=True):
     kind: IntrinsicKind
     arguments: tuple[Expr, ...] = ()
-    constants: dict[str, int | str] = {}
+    constants: dict[str, int | str] = field(default_factory=dict)
 
 
 class SubprogramCall(Expr, frozen=True):
@@ -340,7 +339,7 @@ class SubprogramCall(Expr, frozen=True):
 # --- statements -------------------------------------------------------------------------------------------------
 
 
-class Stmt(msgspec.Struct, frozen=True):
+class Stmt(Struct, frozen=True):
     span: Span
 
 
@@ -437,12 +436,12 @@ class Emit(Stmt, frozen=True):
 # --- the program ------------------------------------------------------------------------------------------------
 
 
-class LocalVariable(msgspec.Struct, frozen=True):
+class LocalVariable(Struct, frozen=True):
     name: str
     type: Type
 
 
-class TypedMap(msgspec.Struct, frozen=True):
+class TypedMap(Struct, frozen=True):
     """kind: the kernel map type that the analyser chose or the program declared."""
 
     name: str  # without the at sign
@@ -454,7 +453,7 @@ class TypedMap(msgspec.Struct, frozen=True):
     span: Span = Span(0, 0)
 
 
-class TypedProbe(msgspec.Struct, frozen=True):
+class TypedProbe(Struct, frozen=True):
     """One BPF program and the places where it is attached.
 
     scoped: the target predicate stands before the user's (set for task-context providers; begin, end, interval: no).
@@ -475,7 +474,7 @@ class TypedProbe(msgspec.Struct, frozen=True):
     attach_btf_function: str = ""
 
 
-class TypedSubprogram(msgspec.Struct, frozen=True):
+class TypedSubprogram(Struct, frozen=True):
     name: str
     parameters: tuple[int, ...]  # slots
     locals: tuple[LocalVariable, ...]
@@ -483,7 +482,7 @@ class TypedSubprogram(msgspec.Struct, frozen=True):
     body: tuple[Stmt, ...]
 
 
-class TypedProgram(msgspec.Struct, frozen=True):
+class TypedProgram(Struct, frozen=True):
     maps: tuple[TypedMap, ...]
     events: tuple[EventSpec, ...]
     probes: tuple[TypedProbe, ...]
@@ -491,6 +490,6 @@ class TypedProgram(msgspec.Struct, frozen=True):
     probe_names: tuple[str, ...]
     config: dict[str, int | str | bool]
     license: str = "GPL"
-    layouts: dict[str, Layout] = {}  # of structs in events and maps, by StructType.name
-    failures: dict[tuple[str, Span], int] = {}  # events of helpers that may fail: "read" or "full", and where
+    layouts: dict[str, Layout] = field(default_factory=dict)  # of structs in events and maps, by StructType.name
+    failures: dict[tuple[str, Span], int] = field(default_factory=dict)  # events of failing helpers, and where
     sources: tuple[Source, ...] = ()  # what spans point into: for the comments in the C and the line map

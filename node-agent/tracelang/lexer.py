@@ -8,11 +8,11 @@ is no token becomes an INVALID one that carries its message.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 
 from tracelang.literals import LiteralProblem, integer_value, string_value
 from tracelang.source import Span
+from tracelang.structs import Struct
 
 
 class TokenKind(Enum):
@@ -28,8 +28,7 @@ class TokenKind(Enum):
     INVALID = "invalid"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """`text` as written; `number` and `string` the values of literals, `problem` what is wrong with an INVALID one."""
 
     kind: TokenKind

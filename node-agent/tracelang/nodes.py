@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from enum import Enum
 
-import msgspec
-
 from tracelang.source import Span
+from tracelang.structs import Struct
 
 
-class Node(msgspec.Struct, frozen=True):
+class Node(Struct, frozen=True):
     span: Span
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from enum import Enum, IntEnum
 
-import msgspec
-
 from tracelang.facts import Layout, Location
+from tracelang.structs import Struct, field
 from tracelang.types import AggregateType, Type
 
 
@@ -35,7 +34,7 @@ class ScalarMerge(Enum):
     BY_NODE = "by-node"  # anything else: the node becomes a leading key
 
 
-class UserMap(msgspec.Struct, frozen=True):
+class UserMap(Struct, frozen=True):
     """A map of the program: `@name`. key None: a scalar map without a key.
 
     key_parts: how many brackets-separated keys were written (they are printed "a, b"); the key in memory is the tuple.
@@ -52,7 +51,7 @@ class UserMap(msgspec.Struct, frozen=True):
     presence: int = 0
 
 
-class MapSpec(msgspec.Struct, frozen=True):
+class MapSpec(Struct, frozen=True):
     """One kernel map. In the C text it is `(void *)bpf_pseudo_fd(1, index)`; the loader puts the descriptor there.
 
     name: the kernel's name, at most 15 characters, starts with "tj_".
@@ -110,7 +109,7 @@ class ProgramType(Enum):
     SYSCALL = 31
 
 
-class Attachment(msgspec.Struct, frozen=True):
+class Attachment(Struct, frozen=True):
     """One place where a program is attached. `cookie` is what bpf_get_attach_cookie() gives there (0: not asked for).
 
     provider: canonical provider name; options: the provider's parsed numbers ("period", "frequency", "event",
@@ -120,10 +119,10 @@ class Attachment(msgspec.Struct, frozen=True):
     provider: str
     location: Location
     cookie: int = 0
-    options: dict[str, int | str] = {}
+    options: dict[str, int | str] = field(default_factory=dict)
 
 
-class ProgramSpec(msgspec.Struct, frozen=True):
+class ProgramSpec(Struct, frozen=True):
     """One BPF program: the C function `function`, with the callbacks it hands to helpers.
 
     In the C text a callback's address is `(void *)bpf_pseudo_fd(4, i)`, i an index into `callbacks`; the loader links
@@ -165,7 +164,7 @@ class EventKind(Enum):
     FAIL = "fail"
 
 
-class EventField(msgspec.Struct, frozen=True):
+class EventField(Struct, frozen=True):
     """A value inside an event record, at `offset` bytes from the record's start (the u64 event id is at 0)."""
 
     offset: int
@@ -173,7 +172,7 @@ class EventField(msgspec.Struct, frozen=True):
     name: str = ""
 
 
-class EventSpec(msgspec.Struct, frozen=True):
+class EventSpec(Struct, frozen=True):
     """The record `{u64 id; fields...}` of `size` bytes in the ring buffer, and what it stands for.
 
     text: the format string of printf and friends, time()'s format, or the command.
@@ -186,13 +185,13 @@ class EventSpec(msgspec.Struct, frozen=True):
     fields: tuple[EventField, ...] = ()
     text: str = ""
     map: str = ""
-    options: dict[str, int | str] = {}
+    options: dict[str, int | str] = field(default_factory=dict)
     line: int = 0
     column: int = 0
     programs: tuple[int, ...] = ()  # which make it, by position in Plan.programs
 
 
-class ScopeOptions(msgspec.Struct, frozen=True):
+class ScopeOptions(Struct, frozen=True):
     """kind: "none" (the whole host), "cgroups" (slots: how many fit), or "pids".
 
     hierarchy: "" is cgroup v2; else the controller of the v1 hierarchy that the targets are in ("pids", "memory"...).
@@ -204,7 +203,7 @@ class ScopeOptions(msgspec.Struct, frozen=True):
     is_strict: bool = True  # refuse probes that don't run in the task that they are about
 
 
-class CompileOptions(msgspec.Struct, frozen=True):
+class CompileOptions(Struct, frozen=True):
     """All that shapes the byte code besides the text and the kernel.
 
     pid_namespace_level: level of the agent's PID namespace (0: the host's own), so that pid means what its /proc shows.
@@ -213,8 +212,8 @@ class CompileOptions(msgspec.Struct, frozen=True):
     scope: ScopeOptions = ScopeOptions()
     pid_namespace_level: int = 0
     positional: tuple[str, ...] = ()
-    named: dict[str, str] = {}
-    config: dict[str, str] = {}  # max_strlen, max_map_keys...: environment over config block
+    named: dict[str, str] = field(default_factory=dict)
+    config: dict[str, str] = field(default_factory=dict)  # max_strlen, max_map_keys...: environment over config block
     unsafe: bool = False
     max_map_keys: int = 4096
     ring_bytes: int = 8 << 20
@@ -227,7 +226,7 @@ class CompileOptions(msgspec.Struct, frozen=True):
     include_directories: tuple[str, ...] = ()  # where #include and import look, behind the program's own directory
 
 
-class Plan(msgspec.Struct, frozen=True):
+class Plan(Struct, frozen=True):
     """The whole answer of the compiler."""
 
     c_source: str
@@ -237,8 +236,8 @@ class Plan(msgspec.Struct, frozen=True):
     events: tuple[EventSpec, ...]
     probe_names: tuple[str, ...]  # by probe id (the value of TagKind.PROBE_NAME, and of attach cookies)
     config: dict[str, int | str | bool]  # effective settings that output needs: print_maps_on_exit, stack_mode...
-    layouts: dict[str, Layout] = {}  # of structs that are printed, by StructType.name
-    line_map: dict[int, tuple[int, int]] = {}  # C line -> (line, column) of the program
+    layouts: dict[str, Layout] = field(default_factory=dict)  # of structs that are printed, by StructType.name
+    line_map: dict[int, tuple[int, int]] = field(default_factory=dict)  # C line -> (line, column) of the program
 
     def user_maps(self) -> tuple[MapSpec, ...]:
         return tuple(spec for spec in self.maps if spec.user is not None)

@@ -8,11 +8,11 @@ defined(NAME), `#else`, `#endif`; `BPFTRACE_HAVE_BTF` is always defined, for our
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from tracelang import nodes
 from tracelang.diagnostics import Diagnostics
 from tracelang.source import Span
+from tracelang.structs import Struct, field
 
 PREDEFINED = frozenset(("BPFTRACE_HAVE_BTF", "__x86_64__", "__BPF__"))
 
@@ -27,8 +27,7 @@ _COMMENTS = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
 _IGNORED = frozenset(("pragma", "line", "error", "warning", "ident"))
 
 
-@dataclass(slots=True)
-class _Condition:
+class _Condition(Struct):
     """An open #if: whether its lines count now, whether a branch was taken already, and where it starts."""
 
     active: bool
@@ -37,8 +36,7 @@ class _Condition:
     span: Span
 
 
-@dataclass(slots=True)
-class Preprocessed:
+class Preprocessed(Struct):
     text: str
     definitions: list[nodes.CInclude | nodes.CDefine] = field(default_factory=list)
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from tracelang.plan import ScalarMerge
 from tracelang.source import NOWHERE, Span
+from tracelang.structs import Struct, field
 from tracelang.type_rules import UNRESOLVED
 from tracelang.types import AddressSpace, AggregateType, Type
 
 
-class MapSymbol(msgspec.Struct):
+class MapSymbol(Struct):
     """`@name`. key None: used without brackets (a scalar map); UNRESOLVED: brackets whose type isn't known yet.
 
     The spans are those of the first uses, for diagnostics. `only_added`: written by ++, --, += and -= alone.
@@ -39,7 +38,7 @@ class MapSymbol(msgspec.Struct):
         return self.value if isinstance(self.value, AggregateType) else None
 
 
-class VariableSymbol(msgspec.Struct):
+class VariableSymbol(Struct):
     """`$name` in one scope. declared: the type that `let` fixed; space: where the addresses in a struct point to."""
 
     name: str
@@ -52,9 +51,9 @@ class VariableSymbol(msgspec.Struct):
     space: AddressSpace = AddressSpace.NONE
 
 
-class Scope(msgspec.Struct):
+class Scope(Struct):
     """Names visible in a block. `slots`: index into the probe's locals of this lowering."""
 
     owner: object
-    variables: dict[str, VariableSymbol] = msgspec.field(default_factory=dict)
-    slots: dict[str, int] = msgspec.field(default_factory=dict)
+    variables: dict[str, VariableSymbol] = field(default_factory=dict)
+    slots: dict[str, int] = field(default_factory=dict)

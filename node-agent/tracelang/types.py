@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-import msgspec
+from tracelang.structs import Struct
 
 
 class AddressSpace(Enum):
@@ -22,7 +22,7 @@ class AddressSpace(Enum):
     CONTEXT = "context"  # the BPF context of the program: loads at constant offsets only
 
 
-class Type(msgspec.Struct, frozen=True):
+class Type(Struct, frozen=True):
     """Base of all types."""
 
 

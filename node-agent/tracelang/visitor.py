@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
-from msgspec.structs import replace
-
 from tracelang.nodes import Node
 from tracelang.source import NOWHERE
+from tracelang.structs import replace
 
 N = TypeVar("N", bound=Node)
 

@@ -12,7 +12,7 @@ CALL = re.compile(r'\bbpf_(?:\{[a-z]+\}|[a-z0-9_]|\{[a-z]+\})+(?=[("])')
 
 
 def calls() -> set[str]:
-    texts = [path.read_text() for kind in ("*.py", "*.j2") for path in CODEGEN.rglob(kind)]
+    texts = [path.read_text() for kind in ("*.py", "*.c", "*.j2") for path in CODEGEN.rglob(kind)]
     return {name for text in texts for name in CALL.findall(text)}
 
 

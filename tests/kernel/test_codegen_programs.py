@@ -486,7 +486,7 @@ def test_kernel_structs_are_read_by_offset() -> None:
 
 
 def test_a_scoped_program_runs_for_its_targets_only() -> None:
-    from msgspec.structs import replace
+    from tracelang.structs import replace
 
     probe = replace(begin(set_map("r", number(1))), scoped=True)
     options = CompileOptions(ring_bytes=1 << 16, scope=ScopeOptions("pids"))

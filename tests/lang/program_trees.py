@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from tracelang import nodes
 from tracelang.parser.expressions import PRECEDENCE
 from tracelang.source import NOWHERE
+from tracelang.structs import replace
 from tracelang.words import BUILTIN_VALUES, CAST_TYPE_WORDS, KEYWORDS, PROVIDERS
 
 _RESERVED = KEYWORDS | CAST_TYPE_WORDS | PROVIDERS | BUILTIN_VALUES | {"true", "false", "_", "typedef"}

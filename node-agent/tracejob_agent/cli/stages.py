@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from tracelang import nodes
 from tracelang.compiler import parse
 from tracelang.diagnostics import ProgramError
 from tracelang.printer import print_program
+from tracelang.structs import Struct
 
 _HIDDEN = {"span"}
 
@@ -33,11 +32,11 @@ def _parsed(text: str, name: str) -> nodes.Program:
 
 def _lines(value: object, *, label: str, depth: int) -> Iterator[str]:
     indent, prefix = "  " * depth, f"{label}: " if label else ""
-    if isinstance(value, msgspec.Struct):
+    if isinstance(value, Struct):
         yield f"{indent}{prefix}{type(value).__name__}"
-        for field in msgspec.structs.fields(value):
-            if field.name not in _HIDDEN:
-                yield from _lines(getattr(value, field.name), label=field.name, depth=depth + 1)
+        for name in value.__struct_fields__:
+            if name not in _HIDDEN:
+                yield from _lines(getattr(value, name), label=name, depth=depth + 1)
     elif isinstance(value, tuple | list):
         if value:
             yield f"{indent}{prefix}"

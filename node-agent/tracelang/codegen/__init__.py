@@ -6,8 +6,6 @@ as numbers, the source line stands in comments that `values.comment` made harmle
 
 from __future__ import annotations
 
-import msgspec
-
 from tracelang import ir
 from tracelang.codegen.module import Module
 from tracelang.codegen.programs import spec_of, write_program
@@ -16,6 +14,7 @@ from tracelang.codegen.values import CodegenError
 from tracelang.diagnostics import Diagnostics, ProgramError
 from tracelang.facts import Facts
 from tracelang.plan import CompileOptions, MapRole, Plan
+from tracelang.structs import replace
 
 __all__ = ["generate"]
 
@@ -43,7 +42,7 @@ def generate(typed: ir.TypedProgram, options: CompileOptions, facts: Facts) -> P
         maps=tuple(module.maps),
         programs=tuple(spec_of(program) for program in programs),
         events=tuple(
-            msgspec.structs.replace(event, programs=tuple(sorted(module.emitters.get(index, ()))))
+            replace(event, programs=tuple(sorted(module.emitters.get(index, ()))))
             for index, event in enumerate(typed.events)
         ),
         probe_names=typed.probe_names,

@@ -5,7 +5,7 @@ Comes in: a map's name; goes out: a call of bpf_for_each_map_elem whose result i
 
 from __future__ import annotations
 
-from tracelang.codegen.writer import FunctionText, Line, Writer
+from tracelang.codegen.writer import Line, Writer, WrittenFunction
 from tracelang.source import NOWHERE
 
 
@@ -16,7 +16,7 @@ def count_entries(writer: Writer, name: str) -> str:
     if callback not in program.callbacks:
         program.callbacks.append(callback)
         program.functions.append(
-            FunctionText(
+            WrittenFunction(
                 name=callback,
                 head=f"int {callback}(void *map, void *key, void *entry, void *data)",
                 comment="",

@@ -9,17 +9,15 @@ the kernel only, as all offsets do; the targets' ids are in a map.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tracelang.codegen.module import Module
 from tracelang.codegen.values import CodegenError
+from tracelang.structs import Struct
 
 _NAMES = {"blkio": "io"}
 """Controllers that v1 calls otherwise than the kernel's own list."""
 
 
-@dataclass(frozen=True, slots=True)
-class V1Offsets:
+class V1Offsets(Struct, frozen=True):
     """Bytes. controller: for the comment; state: of the hierarchy's pointer in struct css_set.
 
     is_direct: loads need no helper (bpf_get_current_task_btf is there, since 5.11): a task five cgroups deep takes

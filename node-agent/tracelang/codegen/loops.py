@@ -11,15 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import msgspec
-
 from tracelang import ir
 from tracelang.codegen import aggregates, expressions, maps, places, statements
 from tracelang.codegen.copy import zero
 from tracelang.codegen.values import Place, c_type
-from tracelang.codegen.writer import STACK_BUDGET, FunctionText, Line, Writer, scratch_lookup
+from tracelang.codegen.writer import STACK_BUDGET, Line, Writer, WrittenFunction, scratch_lookup
 from tracelang.kernel_helpers import INNER_PLAIN_TURNS, PLAIN_TURNS
 from tracelang.source import NOWHERE
+from tracelang.structs import replace
 from tracelang.types import AddressSpace, AggregateType, Type, is_scalar, size_of, tuple_layout
 
 MOST_TURNS = 1 << 23
@@ -192,9 +191,7 @@ def _callback(writer: Writer, parameters: str) -> Iterator[tuple[Writer, int]]:
     number = len(program.callbacks)
     name = f"{program.probe.function}_loop_{number}"
     program.callbacks.append(name)
-    inner = msgspec.structs.replace(
-        writer, lines=[], depth=1, in_callback=True, plain_loops=0, stack_used=CALLBACK_STACK_USED
-    )
+    inner = replace(writer, lines=[], depth=1, in_callback=True, plain_loops=0, stack_used=CALLBACK_STACK_USED)
     yield inner, number
     inner.emit("return 0;")
     head = [Line(1, "void *ctx = *(void **)data;", writer.span)]
@@ -202,7 +199,7 @@ def _callback(writer: Writer, parameters: str) -> Iterator[tuple[Writer, int]]:
         head.append(Line(1, "void *kept = ctx;", writer.span))
     head.extend(Line(1, text, writer.span) for text in scratch_lookup(writer, missing="return 1;"))
     program.functions.append(
-        FunctionText(name=name, head=f"int {name}({parameters})", comment="", lines=(*head, *inner.lines))
+        WrittenFunction(name=name, head=f"int {name}({parameters})", comment="", lines=(*head, *inner.lines))
     )
 
 

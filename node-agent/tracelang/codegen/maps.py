@@ -6,8 +6,6 @@ account of updates that a full map refused.
 
 from __future__ import annotations
 
-import msgspec
-
 from tracelang import ir
 from tracelang.codegen import aggregates, expressions, places
 from tracelang.codegen.copy import copy, zero
@@ -17,6 +15,7 @@ from tracelang.codegen.values import CodegenError, Place, c_type, is_signed, lit
 from tracelang.codegen.writer import Writer
 from tracelang.kernel_helpers import has_atomic_fetch
 from tracelang.plan import Counter, MapRole
+from tracelang.structs import Struct
 from tracelang.types import AddressSpace, AggregateType, is_scalar, size_of
 
 BPF_ANY = 0
@@ -24,7 +23,7 @@ BPF_NOEXIST = 1
 E2BIG = 7
 
 
-class Target(msgspec.Struct, frozen=True):
+class Target(Struct, frozen=True):
     """A map with the address of an evaluated key."""
 
     typed: ir.TypedMap

@@ -6,14 +6,13 @@ of runtime pieces for the template.
 
 from __future__ import annotations
 
-import msgspec
-
 from tracelang import ir
 from tracelang.codegen.values import CodegenError, safe_name
 from tracelang.facts import Facts
 from tracelang.kernel_helpers import OF_LINUX_6_1
 from tracelang.plan import COUNTERS_SIZE, BpfMapKind, CompileOptions, MapRole, MapSpec, UserMap
 from tracelang.source import Span
+from tracelang.structs import Struct, field, replace
 from tracelang.types import AggregateType, size_of
 
 PER_CPU = frozenset({BpfMapKind.PERCPU_HASH, BpfMapKind.PERCPU_ARRAY, BpfMapKind.LRU_PERCPU_HASH})
@@ -32,17 +31,17 @@ def presence_of(typed_map: ir.TypedMap) -> int:
     return (max(size_of(typed_map.value), 1) + 7) // 8 * 8
 
 
-class Module(msgspec.Struct, eq=False):
+class Module(Struct, eq=False):
     typed: ir.TypedProgram
     options: CompileOptions
     facts: Facts
-    maps: list[MapSpec] = msgspec.field(default_factory=list)
-    macros: dict[int, str] = msgspec.field(default_factory=dict)  # map index -> C name
-    runtime: set[str] = msgspec.field(default_factory=set)
-    user_maps: dict[str, ir.TypedMap] = msgspec.field(default_factory=dict)
-    user_index: dict[str, int] = msgspec.field(default_factory=dict)
-    roles: dict[tuple[str, int], int] = msgspec.field(default_factory=dict)
-    emitters: dict[int, set[int]] = msgspec.field(default_factory=dict)  # event -> programs that make it
+    maps: list[MapSpec] = field(default_factory=list)
+    macros: dict[int, str] = field(default_factory=dict)  # map index -> C name
+    runtime: set[str] = field(default_factory=set)
+    user_maps: dict[str, ir.TypedMap] = field(default_factory=dict)
+    user_index: dict[str, int] = field(default_factory=dict)
+    roles: dict[tuple[str, int], int] = field(default_factory=dict)
+    emitters: dict[int, set[int]] = field(default_factory=dict)  # event -> programs that make it
 
     def __post_init__(self) -> None:
         for typed_map in self.typed.maps:
@@ -111,7 +110,7 @@ class Module(msgspec.Struct, eq=False):
             case MapRole.STACKS:
                 flags = BPF_F_NO_PREALLOC if self.has_helper(OF_LINUX_6_1) else 0
                 entries = STACK_ENTRIES if flags else STACK_ENTRIES // 4
-                return msgspec.structs.replace(spec(BpfMapKind.HASH, 8, number * 8, entries), flags=flags)
+                return replace(spec(BpfMapKind.HASH, 8, number * 8, entries), flags=flags)
         raise ValueError(role)
 
     def _ring_bytes(self) -> int:

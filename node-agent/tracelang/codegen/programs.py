@@ -10,7 +10,7 @@ from tracelang.codegen import expressions, loops, maps, scope, statements, subpr
 from tracelang.codegen.locals import declare_locals
 from tracelang.codegen.module import Module
 from tracelang.codegen.values import comment
-from tracelang.codegen.writer import FunctionText, Line, ProgramState, Writer, scratch_lookup
+from tracelang.codegen.writer import Line, ProgramState, Writer, WrittenFunction, scratch_lookup
 from tracelang.plan import Counter, MapRole, ProgramSpec, ProgramType
 
 UNCOUNTED = frozenset({"begin", "end", "self", "bench", "test"})
@@ -49,7 +49,7 @@ def write_program(module: Module, probe: ir.TypedProbe, *, slot: int) -> Program
             writer.emit(writer.leave)
         writer.lines.extend(body)
     program.functions.append(
-        FunctionText(
+        WrittenFunction(
             name=probe.function,
             head=f"int {probe.function}(void *ctx)",
             comment=comment(probe.text),

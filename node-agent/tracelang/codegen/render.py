@@ -1,19 +1,16 @@
-"""The C file: sections in order, laid out by a template, and the map from its lines to the program's.
+"""The C file: sections in order, and the map from its lines to the program's.
 
 Comes in: what `programs` wrote; goes out: the text and {C line: (line, column)}.
 """
 
 from __future__ import annotations
 
-from functools import cache
-
-import jinja2
-
 from tracelang.codegen import cgroups_v1, events
+from tracelang.codegen.layout import FileText, FunctionText, MapText, ProgramText, StructText, lay_out
 from tracelang.codegen.module import Module
 from tracelang.codegen.programs import marked_line
 from tracelang.codegen.values import comment
-from tracelang.codegen.writer import SCRATCH_MARK, FunctionText, ProgramState, StructText
+from tracelang.codegen.writer import SCRATCH_MARK, ProgramState, WrittenFunction
 from tracelang.plan import Counter, MapSpec
 from tracelang.types import align_up
 
@@ -30,18 +27,6 @@ RUNTIME_NEEDS = {
 """Pieces of templates/runtime that call others; each piece is a file, so that only what is used is read."""
 
 
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("tracelang.codegen", "templates"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        autoescape=False,  # C, not HTML; every value is made by the generator
-    )
-
-
 def render(module: Module, programs: list[ProgramState]) -> tuple[str, dict[int, tuple[int, int]]]:
     size = max((_scratch_size(program) for program in programs if program.uses_scratch), default=0)
     if size:
@@ -49,19 +34,15 @@ def render(module: Module, programs: list[ProgramState]) -> tuple[str, dict[int,
     runtime = set(module.runtime)
     for piece in module.runtime:
         runtime.update(RUNTIME_NEEDS.get(piece, ()))
-    text = (
-        _environment()
-        .get_template("program.c.j2")
-        .render(
-            maps=[(module.macros[spec.index], spec.index, _describe(spec)) for spec in module.maps],
-            events=[StructText(f"event_{spec.id}", events.struct_members(spec)) for spec in module.typed.events],
-            programs=[_layout(module, program) for program in programs],
-            runtime=sorted(runtime, key=lambda piece: (piece in RUNTIME_NEEDS, piece)),
-            scope_slots=module.options.scope.slots,
-            v1=cgroups_v1.offsets(module),
-            v1_levels=V1_LEVELS,
-            events_per_second=module.options.events_per_second,
-            counters=[(item.name, item.value) for item in Counter],
+    variants: dict[str, object] = {"v1": cgroups_v1.offsets(module), "v1_levels": V1_LEVELS}
+    text = lay_out(
+        FileText(
+            maps=tuple(MapText(module.macros[spec.index], spec.index, _describe(spec)) for spec in module.maps),
+            events=tuple(StructText(f"event_{spec.id}", events.struct_members(spec)) for spec in module.typed.events),
+            programs=tuple(_program(module, program) for program in programs),
+            runtime=tuple(sorted(runtime, key=lambda piece: (piece in RUNTIME_NEEDS, piece))),
+            numbers=_numbers(module, runtime),
+            variants=variants,
         )
     )
     return _take_marks(text)
@@ -76,7 +57,19 @@ def _scratch_size(program: ProgramState) -> int:
     return members + program.zeros + align_up(program.arena_peak, 8)
 
 
-def _layout(module: Module, program: ProgramState) -> dict[str, object]:
+def _numbers(module: Module, runtime: set[str]) -> dict[str, int]:
+    """What pieces of the runtime call by name."""
+    numbers: dict[str, int] = {}
+    if not runtime.isdisjoint(("count", "count_hit")):
+        numbers |= {item.name: item.value for item in Counter}
+    if "in_scope_cgroups" in runtime:
+        numbers["SCOPE_SLOTS"] = module.options.scope.slots
+    if "within_rate" in runtime:
+        numbers["EVENTS_PER_SECOND"] = module.options.events_per_second
+    return numbers
+
+
+def _program(module: Module, program: ProgramState) -> ProgramText:
     structs = list(program.structs)
     if program.uses_scratch:
         members = [declaration for declaration, _ in program.scratch_locals]
@@ -85,13 +78,11 @@ def _layout(module: Module, program: ProgramState) -> dict[str, object]:
         if program.arena_peak:
             members.append(f"u8 temporary[{align_up(program.arena_peak, 8)}]")
         structs.append(StructText(f"{program.probe.function}_scratch", tuple(members)))
-    return {
-        "structs": structs,
-        "functions": [_function(module, function, scratch=program.uses_scratch) for function in program.functions],
-    }
+    functions = [_function(module, function, scratch=program.uses_scratch) for function in program.functions]
+    return ProgramText(tuple(structs), tuple(functions))
 
 
-def _function(module: Module, function: FunctionText, *, scratch: bool) -> dict[str, object]:
+def _function(module: Module, function: WrittenFunction, *, scratch: bool) -> FunctionText:
     lines = []
     for line in function.lines:
         text = marked_line(line, module.position(line.span))
@@ -100,13 +91,7 @@ def _function(module: Module, function: FunctionText, *, scratch: bool) -> dict[
                 continue
             text = text.replace(SCRATCH_MARK, "")
         lines.append(text)
-    return {
-        "name": function.name,
-        "head": function.head,
-        "comment": function.comment,
-        "inlined": function.inlined,
-        "lines": lines,
-    }
+    return FunctionText(function.name, function.head, tuple(lines), function.comment, function.inlined)
 
 
 def _take_marks(text: str) -> tuple[str, dict[int, tuple[int, int]]]:

@@ -9,7 +9,7 @@ from tracelang import ir
 from tracelang.codegen import expressions, loops, places, statements
 from tracelang.codegen.locals import declare_locals
 from tracelang.codegen.values import CodegenError, Place, c_type
-from tracelang.codegen.writer import FunctionText, Line, Writer
+from tracelang.codegen.writer import Line, Writer, WrittenFunction
 from tracelang.types import AddressSpace, NoneType, is_scalar
 
 
@@ -81,7 +81,7 @@ def _function(writer: Writer, name: str) -> str:
     statements.write_all(inner, subprogram.body)
     if gives_scalar:
         inner.emit("return 0;")
-    program.functions.append(FunctionText(c_name, head, f"fn {number}", tuple(inner.lines), inlined=True))
+    program.functions.append(WrittenFunction(c_name, head, f"fn {number}", tuple(inner.lines), inlined=True))
     return c_name
 
 

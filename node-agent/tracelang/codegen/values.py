@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-import msgspec
-
 from tracelang.source import Span
+from tracelang.structs import Struct, field, replace
 from tracelang.types import (
     AddressSpace,
     BoolType,
@@ -69,7 +68,7 @@ def literal(value: int, type_: Type) -> str:
     return f"({value}{suffix})" if value < 0 else f"{value}{suffix}"
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(Struct, frozen=True):
     """Memory from `offset` bytes after `base` on.
 
     In BPF memory `base` is the C text of a `u8 *`, aligned to 8; elsewhere of a u64 address. `members` names the
@@ -79,11 +78,11 @@ class Place(msgspec.Struct, frozen=True):
     space: AddressSpace
     base: str
     offset: int = 0
-    members: Mapping[int, tuple[str, str]] = msgspec.field(default_factory=dict)
+    members: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     alignment: int = 8
 
     def at(self, offset: int) -> Place:
-        return msgspec.structs.replace(self, offset=self.offset + offset)
+        return replace(self, offset=self.offset + offset)
 
     @property
     def is_ours(self) -> bool:

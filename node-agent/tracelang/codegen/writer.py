@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import msgspec
-
 from tracelang import ir
+from tracelang.codegen.layout import StructText
 from tracelang.codegen.module import Module
 from tracelang.codegen.values import Place, c_type
 from tracelang.source import NOWHERE, Span
+from tracelang.structs import Struct, field
 from tracelang.types import AddressSpace, Type, align_up, is_scalar
 
 ON_STACK_LIMIT = 32
@@ -24,23 +24,23 @@ STACK_BUDGET = 192
 """Bytes of buffers on one function's stack; past it, small ones go to scratch memory too."""
 
 
-class Line(msgspec.Struct, frozen=True):
+class Line(Struct, frozen=True):
     depth: int
     text: str
     span: Span
 
 
-class ProgramState(msgspec.Struct, eq=False):
+class ProgramState(Struct, eq=False):
     """What the functions of one BPF program share."""
 
     probe: ir.TypedProbe
     slot: int  # position in Plan.programs: its entry of the scratch map, its hit counter
-    callbacks: list[str] = msgspec.field(default_factory=list)
-    kfuncs: list[int] = msgspec.field(default_factory=list)
-    functions: list[FunctionText] = msgspec.field(default_factory=list)  # callbacks and subprograms, callees first
-    structs: list[StructText] = msgspec.field(default_factory=list)
-    scratch_locals: list[tuple[str, int]] = msgspec.field(default_factory=list)  # (declaration, size)
-    subprograms: dict[str, str] = msgspec.field(default_factory=dict)  # name -> C function
+    callbacks: list[str] = field(default_factory=list)
+    kfuncs: list[int] = field(default_factory=list)
+    functions: list[WrittenFunction] = field(default_factory=list)  # callbacks and subprograms, callees first
+    structs: list[StructText] = field(default_factory=list)
+    scratch_locals: list[tuple[str, int]] = field(default_factory=list)  # (declaration, size)
+    subprograms: dict[str, str] = field(default_factory=dict)  # name -> C function
     zeros: int = 0
     arena: int = 0  # bytes in use now
     arena_peak: int = 0
@@ -61,14 +61,7 @@ class ProgramState(msgspec.Struct, eq=False):
         return self.kfuncs.index(btf_id)
 
 
-class StructText(msgspec.Struct, frozen=True):
-    """`members`: C declarations without the semicolon."""
-
-    name: str
-    members: tuple[str, ...]
-
-
-class FunctionText(msgspec.Struct, frozen=True):
+class WrittenFunction(Struct, frozen=True):
     """A finished function. head: "int tj_probe_0(void *ctx)"; inlined: has no byte code of its own."""
 
     name: str
@@ -78,7 +71,7 @@ class FunctionText(msgspec.Struct, frozen=True):
     inlined: bool = False
 
 
-class Writer(msgspec.Struct, eq=False):
+class Writer(Struct, eq=False):
     """One C function being written.
 
     frame: "" when locals are C variables, else "scratch->" (in functions with loops, see `loops`). leave: the statement
@@ -93,10 +86,10 @@ class Writer(msgspec.Struct, eq=False):
     leave: str = "return 0;"
     result: Type | None = None
     in_callback: bool = False
-    lines: list[Line] = msgspec.field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
     depth: int = 1
     span: Span = NOWHERE
-    counter: list[int] = msgspec.field(default_factory=lambda: [0])
+    counter: list[int] = field(default_factory=lambda: [0])
     stack_used: int = 0
     plain_loops: int = 0
 

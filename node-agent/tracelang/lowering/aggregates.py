@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from tracelang import ir, nodes
 from tracelang.lowering.access import keep_layouts
 from tracelang.lowering.body import Body
@@ -11,6 +9,7 @@ from tracelang.lowering.convert import constant_number, constant_text, convert
 from tracelang.lowering.counts import count_message
 from tracelang.lowering.maps import map_key, use_map
 from tracelang.source import NOWHERE, Span
+from tracelang.structs import Struct
 from tracelang.symbols import MapSymbol
 from tracelang.type_rules import UnresolvedType, base_name, harden, promote, show
 from tracelang.types import S64, U64, AggregateType, Aggregation, BoolType, EnumType, IntType, Type, is_integer
@@ -19,7 +18,7 @@ MAX_LHIST_BUCKETS = 1000
 MAX_TSERIES_INTERVALS = 1_000_000
 
 
-class MapFunction(msgspec.Struct, frozen=True):
+class MapFunction(Struct, frozen=True):
     """Numbers of arguments that it takes."""
 
     kind: Aggregation

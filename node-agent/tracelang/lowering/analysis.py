@@ -5,8 +5,6 @@ Everything that survives a round (symbols) and everything that a round makes ane
 
 from __future__ import annotations
 
-import msgspec
-
 from tracelang import nodes
 from tracelang.config import Value
 from tracelang.diagnostics import Diagnostics, Note
@@ -14,6 +12,7 @@ from tracelang.facts import Facts, Layout
 from tracelang.plan import CompileOptions, EventField, EventKind, EventSpec
 from tracelang.report import excerpt, place
 from tracelang.source import NOWHERE, Source, Span
+from tracelang.structs import Struct, field
 from tracelang.symbols import MapSymbol, VariableSymbol
 from tracelang.type_names import TypeNames
 from tracelang.type_rules import harden, is_known, promote, same_shape, show
@@ -23,7 +22,7 @@ LOCATED = frozenset({EventKind.ERRORF, EventKind.WARNF, EventKind.RUNTIME_ERROR}
 """Events that say where in the program they come from."""
 
 
-class Analysis(msgspec.Struct):
+class Analysis(Struct):
     """`changed` is set when a symbol's type grew: another round is due."""
 
     facts: Facts
@@ -33,20 +32,20 @@ class Analysis(msgspec.Struct):
     sources: tuple[Source, ...]
     declarations: dict[str, nodes.MapDeclaration]
     subprograms: dict[str, nodes.Subprogram]
-    maps: dict[str, MapSymbol] = msgspec.field(default_factory=dict)
-    variables: dict[tuple[object, ...], VariableSymbol] = msgspec.field(default_factory=dict)
+    maps: dict[str, MapSymbol] = field(default_factory=dict)
+    variables: dict[tuple[object, ...], VariableSymbol] = field(default_factory=dict)
     changed: bool = False
-    diagnostics: Diagnostics = msgspec.field(default_factory=Diagnostics)
-    events: list[EventSpec] = msgspec.field(default_factory=list)
-    probe_names: list[str] = msgspec.field(default_factory=list)
-    map_reads: dict[str, Span] = msgspec.field(default_factory=dict)
-    unknown_reads: dict[Span, str] = msgspec.field(default_factory=dict)  # variables without a type yet
-    mentioned: set[str] = msgspec.field(default_factory=set)
-    told: set[tuple[Span, str]] = msgspec.field(default_factory=set)
-    used_options: set[str] = msgspec.field(default_factory=set)  # by getopt()
-    option_defaults: dict[str, str | int | None] = msgspec.field(default_factory=dict)
-    layouts: dict[str, Layout] = msgspec.field(default_factory=dict)  # of structs that are shown
-    failures: dict[tuple[str, Span], int] = msgspec.field(default_factory=dict)  # see ir.TypedProgram
+    diagnostics: Diagnostics = field(default_factory=Diagnostics)
+    events: list[EventSpec] = field(default_factory=list)
+    probe_names: list[str] = field(default_factory=list)
+    map_reads: dict[str, Span] = field(default_factory=dict)
+    unknown_reads: dict[Span, str] = field(default_factory=dict)  # variables without a type yet
+    mentioned: set[str] = field(default_factory=set)
+    told: set[tuple[Span, str]] = field(default_factory=set)
+    used_options: set[str] = field(default_factory=set)  # by getopt()
+    option_defaults: dict[str, str | int | None] = field(default_factory=dict)
+    layouts: dict[str, Layout] = field(default_factory=dict)  # of structs that are shown
+    failures: dict[tuple[str, Span], int] = field(default_factory=dict)  # see ir.TypedProgram
 
     def begin_round(self) -> None:
         self.changed = False

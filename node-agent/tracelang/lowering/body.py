@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import msgspec
-
 from tracelang import ir, nodes
 from tracelang.diagnostics import Note
 from tracelang.facts import Facts, Location
 from tracelang.lowering.analysis import Analysis
 from tracelang.providers.base import ArgumentField, Option, Provider
 from tracelang.source import Span
+from tracelang.structs import Struct, field
 from tracelang.suggest import did_you_mean
 from tracelang.symbols import Scope, VariableSymbol
 from tracelang.type_rules import UNRESOLVED, harden
 from tracelang.types import NONE, AddressSpace, Type
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(Struct, frozen=True):
     """Where a probe is attached: `id` is the index of its name in `probe_names`."""
 
     provider: Provider
@@ -38,7 +37,7 @@ def effect(span: Span, *statements: ir.Stmt) -> ir.Expr:
     return ir.Sequence(span, NONE, statements, None)
 
 
-class Body(msgspec.Struct):
+class Body(Struct):
     """`key` tells the lowering of one variant of a probe from all others: variables are kept by it from round to round.
 
     accessed: the fields of `args` that were read, by name: places that have the same ones can share the program.
@@ -49,13 +48,13 @@ class Body(msgspec.Struct):
     places: tuple[Place, ...]
     lower: Callable[[Body, nodes.Expression], ir.Expr]
     lower_block: Callable[[Body, nodes.Block], tuple[ir.Stmt, ...]]
-    scopes: list[Scope] = msgspec.field(default_factory=list)
-    locals: list[ir.LocalVariable] = msgspec.field(default_factory=list)
-    local_spaces: dict[int, AddressSpace] = msgspec.field(default_factory=dict)  # of copies, by slot
-    closed: dict[str, tuple[Scope, VariableSymbol]] = msgspec.field(default_factory=dict)
-    reopened: set[int] = msgspec.field(default_factory=set)  # slots that may be read without having been written
+    scopes: list[Scope] = field(default_factory=list)
+    locals: list[ir.LocalVariable] = field(default_factory=list)
+    local_spaces: dict[int, AddressSpace] = field(default_factory=dict)  # of copies, by slot
+    closed: dict[str, tuple[Scope, VariableSymbol]] = field(default_factory=dict)
+    reopened: set[int] = field(default_factory=set)  # slots that may be read without having been written
     loop_depth: int = 0
-    accessed: dict[str, ArgumentField | None] = msgspec.field(default_factory=dict)
+    accessed: dict[str, ArgumentField | None] = field(default_factory=dict)
     result: Type | None = None  # of a subprogram
     per_place: bool = False  # the code is only right for this one place
     uses_cookie: bool = False  # the code asks which place it runs at

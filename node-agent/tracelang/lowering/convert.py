@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from tracelang import ir
 from tracelang.lowering.body import Body
 from tracelang.source import Span
+from tracelang.structs import replace
 from tracelang.type_rules import UnresolvedType, harden, literal_type
 from tracelang.types import (
     BOOL,

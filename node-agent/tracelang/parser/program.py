@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from tracelang import nodes
 from tracelang.diagnostics import Diagnostic, Diagnostics, Severity
 from tracelang.lexer import TokenKind
 from tracelang.parser.c_definitions import CParser
 from tracelang.parser.cursor import SyntaxProblem
 from tracelang.source import Span
+from tracelang.structs import Struct, field
 
 MAXIMUM_MISTAKES = 20
 """Nobody reads more."""
 
 
-@dataclass(slots=True)
-class _Items:
+class _Items(Struct):
     """What a program consists of, collected in any order."""
 
     c_definitions: list[nodes.CDefinition] = field(default_factory=list)

@@ -7,7 +7,6 @@ An `if` at the end of a block expression whose branches all have values is the b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NoReturn
 
 from tracelang import nodes
@@ -16,14 +15,14 @@ from tracelang.lexer import Token, TokenKind
 from tracelang.parser.cursor import describe
 from tracelang.parser.expressions import ExpressionParser
 from tracelang.source import Span
+from tracelang.structs import Struct
 from tracelang.words import PROVIDERS
 
 _COMPOUND = frozenset(("+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="))
 _NOT_STATEMENTS = frozenset(("else", "config", "import", "macro", "fn"))
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """A braced body; `last_if` is set when its last statement is an `if` that could be its value."""
 
     span: Span

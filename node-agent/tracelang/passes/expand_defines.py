@@ -9,14 +9,13 @@ That is safer than C and differs from it only where C surprises.
 
 from __future__ import annotations
 
-from msgspec.structs import replace
-
 from tracelang import nodes
 from tracelang.diagnostics import Diagnostics
 from tracelang.known_constants import KNOWN_CONSTANTS
 from tracelang.parser import parse_expression
 from tracelang.parser.types import TypeParser
 from tracelang.source import Span
+from tracelang.structs import replace
 from tracelang.visitor import rewrite, rewrite_children, walk
 
 MAXIMUM_NODES = 100_000

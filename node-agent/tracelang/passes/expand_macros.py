@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Set
 
-from msgspec.structs import replace
-
 from tracelang import nodes
 from tracelang.diagnostics import Diagnostics, Note
 from tracelang.source import Span
+from tracelang.structs import replace
 from tracelang.suggest import did_you_mean
 from tracelang.visitor import rewrite, rewrite_children, walk
 from tracelang.words import is_builtin_value

@@ -5,8 +5,6 @@ before: `t:sys*:sys_enter_open*, i:s:1 { ... }`   after: one Place for each even
 
 from __future__ import annotations
 
-import msgspec
-
 from tracelang import nodes
 from tracelang.facts import Location
 from tracelang.lowering.analysis import Analysis
@@ -14,10 +12,11 @@ from tracelang.lowering.body import Place
 from tracelang.providers import BY_NAME, find_provider
 from tracelang.providers.base import Malformed, Parsed, Provider
 from tracelang.source import NOWHERE
+from tracelang.structs import Struct
 from tracelang.suggest import closest, did_you_mean
 
 
-class ExpandedProbe(msgspec.Struct, frozen=True):
+class ExpandedProbe(Struct, frozen=True):
     """A probe of the program and all places that it stands for; `index` is its position in the program."""
 
     index: int
@@ -44,7 +43,7 @@ def expand_probes(program: nodes.Program, analysis: Analysis) -> tuple[ExpandedP
     return tuple(expanded)
 
 
-class _Empty(msgspec.Struct, frozen=True):
+class _Empty(Struct, frozen=True):
     """An attach point that is understood, and that stands for nothing here."""
 
     point: nodes.AttachPoint

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-import msgspec
-
 from tracelang import ir, nodes
 from tracelang.lowering.analysis import Analysis
 from tracelang.lowering.assignments import zero
@@ -20,11 +18,12 @@ from tracelang.lowering.statements import lower_block
 from tracelang.passes.expand_probes import ExpandedProbe
 from tracelang.plan import Attachment
 from tracelang.providers.base import Option, Provider
+from tracelang.structs import Struct
 from tracelang.type_rules import is_known
 from tracelang.types import S64, StringType, is_scalar
 
 
-class _Lowered(msgspec.Struct, frozen=True):
+class _Lowered(Struct, frozen=True):
     body: Body
     predicate: ir.Expr | None
     statements: tuple[ir.Stmt, ...]

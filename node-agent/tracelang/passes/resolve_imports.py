@@ -10,15 +10,13 @@ of the system in `<...>` may be missing: kernel types come from BTF, not from he
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
-
-from msgspec.structs import replace
 
 from tracelang import nodes
 from tracelang.diagnostics import Diagnostics
 from tracelang.facts import Facts
 from tracelang.parser import parse, parse_header
 from tracelang.source import Source
+from tracelang.structs import Struct, field, replace
 
 MAXIMUM_FILES = 100
 
@@ -41,8 +39,7 @@ def _is_of_the_system(path: str) -> bool:
     return not slash or folder in _SYSTEM_FOLDERS
 
 
-@dataclass(slots=True)
-class _Resolver:
+class _Resolver(Struct):
     sources: list[Source]
     facts: Facts
     diagnostics: Diagnostics

@@ -9,24 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 
-import msgspec
-
 from tracelang.facts import Facts, Location
 from tracelang.plan import ProgramType
+from tracelang.structs import Struct, field
 from tracelang.types import AddressSpace, Type
 
 Option = int | str
 
 
-class Parsed(msgspec.Struct, frozen=True):
+class Parsed(Struct, frozen=True):
     """A spec that was understood. `parts` go to `Facts.locations`; `options` to the attachment."""
 
     parts: tuple[str, ...]
-    options: dict[str, Option] = msgspec.field(default_factory=dict)
+    options: dict[str, Option] = field(default_factory=dict)
     warning: str = ""
 
 
-class Malformed(msgspec.Struct, frozen=True):
+class Malformed(Struct, frozen=True):
     """A spec that wasn't: what is wrong, what to try."""
 
     message: str
@@ -41,7 +40,7 @@ class FieldSource(Enum):
     REGISTER = "register"  # the N-th integer argument
 
 
-class ArgumentField(msgspec.Struct, frozen=True):
+class ArgumentField(Struct, frozen=True):
     """`args.name`. offset: of the context, or the index of the register."""
 
     name: str
@@ -108,7 +107,7 @@ def no_objection(location: Location) -> str:
     return ""
 
 
-class Provider(msgspec.Struct, frozen=True):
+class Provider(Struct, frozen=True):
     """One row of the table of probe types.
 
     parse: the fields after the name, to what is asked for. task_context: the probe fires in the task that did

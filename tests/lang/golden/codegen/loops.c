@@ -4,22 +4,18 @@
 #define TJ_EVENTS ((void *)bpf_pseudo_fd(1, 1)) /* tj_events */
 #define TJ_COUNTERS ((void *)bpf_pseudo_fd(1, 2)) /* tj_counters */
 #define TJ_SCRATCH ((void *)bpf_pseudo_fd(1, 3)) /* tj_scratch */
+#define HITS 0ULL
+#define RING_FULL 1ULL
+#define MAP_FULL 2ULL
+#define RATE_LIMITED 3ULL
+#define STACK_LOST 4ULL
+#define OUTSIDE 5ULL
 
 struct event_0 {
   u64 id;
   s8 a0;
   u8 pad[7];
 } __attribute__((packed, aligned(8)));
-
-/* What is counted of each program, on each CPU. */
-enum {
-  HITS = 0,
-  RING_FULL = 1,
-  MAP_FULL = 2,
-  RATE_LIMITED = 3,
-  STACK_LOST = 4,
-  OUTSIDE = 5,
-};
 
 /* One more of it: exact also where another task may take over this CPU in between, as in user functions. */
 static __always_inline void count(u32 program, u32 what)
@@ -29,7 +25,6 @@ static __always_inline void count(u32 program, u32 what)
     __sync_fetch_and_add(&counters[what], 1);
 }
 
-
 struct tj_probe_0_scratch {
   u64 v_returned;
   s64 v0_sum __attribute__((aligned(8)));
@@ -37,6 +32,7 @@ struct tj_probe_0_scratch {
   u8 v2_kv[16] __attribute__((aligned(8)));
   s64 first_1;
 };
+
 
 __attribute__((section(".bpf.fn.tj_probe_0_loop_0")))
 int tj_probe_0_loop_0(u64 turn, void *data)

@@ -5,6 +5,13 @@
 #define TJ_EVENTS ((void *)bpf_pseudo_fd(1, 2)) /* tj_events */
 #define TJ_COUNTERS ((void *)bpf_pseudo_fd(1, 3)) /* tj_counters */
 #define TJ_SCOPE_CGROUPS ((void *)bpf_pseudo_fd(1, 4)) /* tj_scope_cgroup */
+#define HITS 0ULL
+#define RING_FULL 1ULL
+#define MAP_FULL 2ULL
+#define RATE_LIMITED 3ULL
+#define STACK_LOST 4ULL
+#define OUTSIDE 5ULL
+#define SCOPE_SLOTS 4ULL
 
 struct event_0 {
   u64 id;
@@ -12,16 +19,6 @@ struct event_0 {
   s32 a1;
   u8 pad[4];
 } __attribute__((packed, aligned(8)));
-
-/* What is counted of each program, on each CPU. */
-enum {
-  HITS = 0,
-  RING_FULL = 1,
-  MAP_FULL = 2,
-  RATE_LIMITED = 3,
-  STACK_LOST = 4,
-  OUTSIDE = 5,
-};
 
 /* One more of it: exact also where another task may take over this CPU in between, as in user functions. */
 static __always_inline void count(u32 program, u32 what)
@@ -34,7 +31,7 @@ static __always_inline void count(u32 program, u32 what)
 /* Whether the current task is below one of the target's cgroups; an empty slot (an error) ends the list. */
 static __always_inline u8 in_scope_cgroups(void)
 {
-  for (u32 slot = 0; slot < 4; slot++) {
+  for (u32 slot = 0; slot < SCOPE_SLOTS; slot++) {
     long under = bpf_current_task_under_cgroup(TJ_SCOPE_CGROUPS, slot);
     if (under == 1)
       return 1;

@@ -12,5 +12,5 @@ static __always_inline u8 within_rate(void)
   }
   u64 before = state[1];
   __sync_fetch_and_add(&state[1], 1);
-  return before < {{ events_per_second }}ULL;
+  return before < EVENTS_PER_SECOND;
 }

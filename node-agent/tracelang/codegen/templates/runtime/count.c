@@ -1,10 +1,3 @@
-/* What is counted of each program, on each CPU. */
-enum {
-{% for name, number in counters %}
-  {{ name }} = {{ number }},
-{% endfor %}
-};
-
 /* One more of it: exact also where another task may take over this CPU in between, as in user functions. */
 static __always_inline void count(u32 program, u32 what)
 {
