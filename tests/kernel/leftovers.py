@@ -33,7 +33,7 @@ def kernel_objects() -> dict[int, str]:
     return {-number: name for number, name in programs} | dict(maps)
 
 
-def _named(following: Command, opening: Command, name_offset: int) -> Iterator[tuple[int, str]]:
+def _named(following: int, opening: int, name_offset: int) -> Iterator[tuple[int, str]]:
     number = 0
     while True:
         attribute = bytearray(struct.pack("<III", number, 0, 0))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import struct
 
-import msgspec
 import pytest
 
 from kernel.plans import COUNTERS_MAP, EVENTS_MAP, HITS_MAP, attachment, compiled, plan, program
@@ -14,6 +13,7 @@ from tracejob_agent.bpf.maps import sum_of_cpus
 from tracejob_agent.session import NoController, Session, SessionOptions
 from tracejob_agent.sink import End
 from tracelang.plan import EventField, EventKind, EventSpec, MapSpec, Plan, ProgramSpec, ProgramType, UserMap
+from tracelang.structs import replace
 from tracelang.types import U8, U64, AggregateType, Aggregation
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -52,7 +52,7 @@ PROGRAM(tj_tick)(void *ctx) { emit(3, 0); emit(2, 0); emit(3, 0); emit(1, 3); em
 """
 NAMES = ("tj_begin", "tj_begin_exit", "tj_end", "tj_call", "tj_tick")
 RAW = ProgramType.RAW_TRACEPOINT
-USER_MAP = msgspec.structs.replace(HITS_MAP, user=UserMap("hits", U64, AggregateType(Aggregation.COUNT), per_cpu=True))
+USER_MAP = replace(HITS_MAP, user=UserMap("hits", U64, AggregateType(Aggregation.COUNT), per_cpu=True))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def functions() -> dict[str, bytes]:
 
 
 def session_plan(*programs: ProgramSpec, maps: tuple[MapSpec, ...] = (USER_MAP, EVENTS_MAP, COUNTERS_MAP)) -> Plan:
-    return msgspec.structs.replace(plan(*programs, maps=maps), events=EVENTS)
+    return replace(plan(*programs, maps=maps), events=EVENTS)
 
 
 def numbers(recorder: Recorder) -> list[int]:

@@ -12,11 +12,11 @@ import struct
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
 from tracejob_agent.kernel.cache import read_cached, write_cached
+from tracelang.structs import Struct
 
 MAGIC = 0xEB9F
 INDEX_VERSION = b"TJBTF1\0\0"
@@ -54,8 +54,7 @@ class BtfError(Exception):
     """The type information is missing or isn't what it says it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One BTF record's header. `size_or_type`: bytes of a sized kind, the referred id of others."""
 
     id: int

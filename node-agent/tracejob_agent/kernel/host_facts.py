@@ -1,6 +1,6 @@
 """The agent's answers to the compiler's questions: `tracelang.facts.Facts` over this machine and this target.
 
-Everything is found when it is first asked for, so that a program pays only for what it uses.
+Everything is found, and what finds it imported, when it is first asked for: a program pays only for what it uses.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tracejob_agent.kernel import features
-from tracejob_agent.kernel.binaries import Binaries, Binary
 from tracejob_agent.kernel.btf_file import BtfError, BtfFile, Kind, open_kernel_btf, open_module_btf
 from tracejob_agent.kernel.btf_types import BtfTypes
 from tracejob_agent.kernel.c_types import base_type, parse_type
 from tracejob_agent.kernel.cpus import possible_cpus
-from tracejob_agent.kernel.kallsyms import KernelSymbols
 from tracejob_agent.kernel.kernel_locations import (
     function_locations,
     is_loaded,
@@ -29,9 +27,12 @@ from tracejob_agent.kernel.kernel_locations import (
 )
 from tracejob_agent.kernel.refusals import NO_BTF, NO_TRACEFS
 from tracejob_agent.kernel.tracefs import tracefs_folder, tracepoint_layout, tracepoint_names
-from tracejob_agent.kernel.user_locations import uprobe_locations, usdt_locations, user_refusal
 from tracelang.facts import Layout, Location, Signature
 from tracelang.types import AddressSpace, EnumType, Type
+
+if TYPE_CHECKING:
+    from tracejob_agent.kernel.binaries import Binaries, Binary
+    from tracejob_agent.kernel.kallsyms import KernelSymbols
 
 _MAX_TEXT_FILE = 1 << 20
 
@@ -53,13 +54,26 @@ class HostFacts:
         debug_folders: tuple[Path, ...] = (),
         unsafe: bool = False,
     ) -> None:
-        self.binaries = Binaries(roots, pids, debug_folders)
-        self.kernel_symbols = KernelSymbols()
+        self._roots = roots
+        self._pids = pids
+        self._debug_folders = debug_folders
         self._files = files
         self._unsafe = unsafe
         self._include_folders = include_folders
         self._modules: dict[str, BtfTypes | None] = {}
         self._tracepoints: dict[tuple[str, str], Layout | None] = {}
+
+    @cached_property
+    def binaries(self) -> Binaries:
+        from tracejob_agent.kernel.binaries import Binaries
+
+        return Binaries(self._roots, self._pids, self._debug_folders)
+
+    @cached_property
+    def kernel_symbols(self) -> KernelSymbols:
+        from tracejob_agent.kernel.kallsyms import KernelSymbols
+
+        return KernelSymbols()
 
     @cached_property
     def btf(self) -> BtfTypes | None:
@@ -169,8 +183,12 @@ class HostFacts:
             case "fentry" | "fexit":
                 return tuple(traced_locations(provider, parts, types_in=self._types_in, symbols=self.kernel_symbols))
             case "uprobe" | "uretprobe":
+                from tracejob_agent.kernel.user_locations import uprobe_locations
+
                 return tuple(uprobe_locations(self.binaries, provider, parts, unsafe=self._unsafe))
             case "usdt":
+                from tracejob_agent.kernel.user_locations import usdt_locations
+
                 return tuple(usdt_locations(self.binaries, parts))
             case "iter":
                 return tuple(iterator_locations(self.btf, parts)) if self.btf else ()
@@ -193,6 +211,8 @@ class HostFacts:
     def refusal(self, provider: str, parts: tuple[str, ...]) -> str:
         match provider:
             case "uprobe" | "uretprobe" | "usdt":
+                from tracejob_agent.kernel.user_locations import user_refusal
+
                 return user_refusal(self.binaries, provider, parts)
             case "kprobe" | "kretprobe" if parts[0] and not is_loaded(parts[0]):
                 return f"specified module {parts[0]} in probe {provider}:{':'.join(parts)} is not loaded."
@@ -207,6 +227,8 @@ class HostFacts:
         return self.binaries.at(path)
 
     def unsupported(self, provider: str) -> str:
+        from tracejob_agent.kernel import features
+
         match provider:
             case "tracepoint":
                 return "" if tracefs_folder() else NO_TRACEFS
@@ -237,6 +259,8 @@ class HostFacts:
         type_id = self.attach_btf_id(function)
         if type_id is None:
             return f"this kernel's type information doesn't know {function}()"
+        from tracejob_agent.kernel import features
+
         refusal = features.iterator_refusal(type_id) if iterator else features.tracing_refusal(type_id)
         return f"this kernel refuses programs at its functions: {refusal}" if refusal else ""
 

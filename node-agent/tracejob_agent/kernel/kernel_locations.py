@@ -6,13 +6,16 @@ import re
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tracejob_agent.kernel.btf_file import Kind
 from tracejob_agent.kernel.btf_types import BtfTypes
-from tracejob_agent.kernel.kallsyms import KernelSymbols
 from tracejob_agent.kernel.tracefs import has_tracepoint, tracefs_folder, tracepoint_names
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher, matching
 from tracelang.facts import Location
+
+if TYPE_CHECKING:
+    from tracejob_agent.kernel.kallsyms import KernelSymbols
 
 _RAW_PREFIX = "btf_trace_"
 _DISCARDED = "__ftrace_invalid_address__"

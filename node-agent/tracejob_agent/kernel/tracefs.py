@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -37,6 +36,8 @@ def tracefs_folder() -> Path | None:
         if (place / "events").is_dir():
             return place
     if os.geteuid() == 0 and _PLACES[0].is_dir():
+        import ctypes
+
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.mount(b"nodev", bytes(_PLACES[0]), b"tracefs", 0, None) == 0:
             return _PLACES[0]
