@@ -30,9 +30,9 @@ def main() -> int:
 
             return run_local(arguments)
         case ["--version"]:
-            from importlib.metadata import version
+            from tracejob_api.version import VERSION
 
-            print(f"tracejob-agent {version('tracejob')}")
+            print(f"tracejob-agent {VERSION}")
             return 0
         case ["--help" | "-h"]:
             print(USAGE, end="")

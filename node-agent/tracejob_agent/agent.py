@@ -44,6 +44,7 @@ from tracejob_agent.target.scope import slots_for
 from tracejob_api import records
 from tracejob_api.labels import AgentExit
 from tracejob_api.request import AgentRequest, RequestError
+from tracejob_api.version import VERSION
 from tracelang.diagnostics import Diagnostics, ProgramError
 from tracelang.facts import Facts
 from tracelang.plan import CompileOptions, ScopeOptions
@@ -187,11 +188,6 @@ class Agent:
     # --- records ----------------------------------------------------------------------------------------------
 
     def _hello(self, request: AgentRequest) -> None:
-        from importlib.metadata import PackageNotFoundError, version
-
-        versions = {}
-        with suppress(PackageNotFoundError):
-            versions["tracejob"] = version("tracejob")
         machine = os.uname()
         t, seq = self.writer.stamp()
         self.writer.write(
@@ -203,7 +199,7 @@ class Agent:
                 node=request.node,
                 kernel=machine.release,
                 arch=machine.machine,
-                versions=versions,
+                versions={"tracejob": VERSION},
             )
         )
         self.writer.flush()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 
 from tracejob_agent.bpf.maps import BpfMap
@@ -18,6 +19,7 @@ BUSY = 1 << 31
 DISCARD = 1 << 30
 HEADER = 8
 _RUN = 4096
+_STRETCH = 1 << 20
 _PAGE = mmap.PAGESIZE
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
@@ -38,12 +40,13 @@ class RingBuffer:
     """A reader; the only one of its map. Use as a context manager."""
 
     def __init__(self, events: BpfMap) -> None:
-        size = events.spec.max_entries
-        self._mask = size - 1
+        self._descriptor = events.descriptor
+        self._size = events.spec.max_entries
         self._consumer = mmap.mmap(events.descriptor, _PAGE, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
-        self._producer = mmap.mmap(events.descriptor, _PAGE + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=_PAGE)
-        self._positions = memoryview(self._producer)
-        self._data = self._positions[_PAGE:]
+        self._producer = mmap.mmap(events.descriptor, _PAGE, mmap.MAP_SHARED, mmap.PROT_READ, offset=_PAGE)
+        self._stretch: mmap.mmap | None = None
+        self._data = memoryview(b"")
+        self._base = 0  # the position of the data's first byte
         self._position: int = _U64.unpack_from(self._consumer, 0)[0]
 
     def __enter__(self) -> RingBuffer:
@@ -56,7 +59,7 @@ class RingBuffer:
 
     def pending(self) -> int:
         """Bytes that wait."""
-        produced: int = _U64.unpack_from(self._positions, 0)[0]
+        produced: int = _U64.unpack_from(self._producer, 0)[0]
         return int(produced - self._position)
 
     def peek(self) -> list[int]:
@@ -64,7 +67,7 @@ class RingBuffer:
         ids = []
         position, produced = self._position, self._position + self.pending()
         while position < produced:
-            start = position & self._mask
+            start = self._place(position, 2 * HEADER)
             length: int = _U32.unpack_from(self._data, start)[0]
             if length & BUSY:
                 break
@@ -78,19 +81,19 @@ class RingBuffer:
 
         batches: for events whose records all have one size, what to do with many at once.
         """
-        data, mask = self._data, self._mask
         position = self._position
-        produced: int = _U64.unpack_from(self._positions, 0)[0]
+        produced: int = _U64.unpack_from(self._producer, 0)[0]
         count = 0
         unpack_header, unpack_id = _U32.unpack_from, _U64.unpack_from
         try:
             while position < produced and count < limit:
-                start = position & mask
-                length: int = unpack_header(data, start)[0]
+                start = self._place(position, HEADER)
+                length: int = unpack_header(self._data, start)[0]
                 if length & BUSY:
                     break  # reserved, not yet submitted: what follows waits for it
-                body = start + HEADER
                 size = length & ~(BUSY | DISCARD)
+                start = self._place(position, stride_of(size))
+                data, body = self._data, start + HEADER
                 before = position
                 position += stride_of(size)
                 if length & DISCARD:
@@ -98,7 +101,9 @@ class RingBuffer:
                 event: int = unpack_id(data, body)[0]
                 if batches and event in batches:
                     stride = position - before
-                    run = self._run(start, min(produced - before, mask + 1) // stride, length=length, event=event)
+                    run = self._run(
+                        start, min(produced - before, len(data) - start) // stride, length=length, event=event
+                    )
                     if run > 1:
                         position = before + run * stride
                         count += run
@@ -128,8 +133,31 @@ class RingBuffer:
         same = zip(lengths.tolist(), events.tolist(), strict=True)
         return next(index for index, pair in enumerate(same) if pair != (length, event))
 
-    def close(self) -> None:
+    def _place(self, position: int, size: int) -> int:
+        """Where in the mapped data the `size` bytes at a position are."""
+        start = position - self._base
+        if start < 0 or start + size > len(self._data):
+            self._move(position, size)
+            start = position - self._base
+        return start
+
+    def _move(self, position: int, size: int) -> None:
+        """Maps the stretch from a position on."""
+        self._release()
+        self._base = position & -_PAGE
+        offset = self._base & (self._size - 1)
+        length = min(max(_STRETCH, size + _PAGE + _PAGE - 1 & -_PAGE), 2 * self._size - offset)
+        self._stretch = mmap.mmap(self._descriptor, length, mmap.MAP_SHARED, mmap.PROT_READ, offset=2 * _PAGE + offset)
+        self._data = memoryview(self._stretch)
+
+    def _release(self) -> None:
         self._data.release()
-        self._positions.release()
+        if self._stretch is not None:
+            # A handler that keeps a record for longer than it may keeps the pages, too.
+            with suppress(BufferError):
+                self._stretch.close()
+
+    def close(self) -> None:
+        self._release()
         self._producer.close()
         self._consumer.close()
