@@ -28,7 +28,8 @@ from tracejob_api.request import (
 
 R = TypeVar("R", bound=records.AnyRecord)
 AGENT = [sys.executable, "-m", "tracejob_agent", "--request"]
-TIMEOUT = 30.0
+TIMEOUT = 120.0
+"""Until something is taken for hung, on a machine that is busy with other things."""
 
 
 @dataclasses.dataclass
@@ -86,7 +87,7 @@ def remove(folder: Path) -> None:
 def request(
     program: str,
     *pods: PodTarget,
-    duration: float = 20.0,
+    duration: float = 300.0,  # whoever wants it to end earlier says so
     interval: float = 5.0,
     limits: AgentLimits | None = None,
     args: tuple[str, ...] = (),

@@ -62,6 +62,17 @@ def test_a_stripped_binary_has_no_name_and_its_debug_file_by_build_id_gives_it(t
     assert name_at(binary, place, root) == "shop_work"
 
 
+def test_debug_files_are_not_looked_for_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binary = build(tmp_path / "opt")
+    identity = Elf(binary).build_id
+    split(binary, tmp_path / f"usr/lib/debug/.build-id/{identity[:2]}/{identity[2:]}.debug")
+    monkeypatch.chdir(tmp_path)
+    assert debug_file(Elf(binary), Path("/")) is None
+    assert debug_file(Elf(binary), tmp_path) is not None
+
+
 @pytest.mark.parametrize("where", ["opt", "opt/.debug", "usr/lib/debug/opt"])
 def test_a_debug_link_is_followed_to_each_of_its_places(tmp_path: Path, where: str) -> None:
     root = tmp_path / "root"

@@ -20,6 +20,7 @@ from tracejob_agent.bpf.maps import sum_of_cpus
 from tracejob_agent.errors import AttachError
 from tracejob_agent.probes.attach import AttachedProbes, attach_types
 from tracejob_agent.probes.environment import Environment
+from tracejob_agent.probes.perf_event import Handle
 from tracelang.plan import Attachment, Plan, ProgramType
 
 pytestmark = pytest.mark.usefixtures("nothing_left")
@@ -141,10 +142,12 @@ def test_interval_ticks_on_one_cpu_and_profile_on_each(functions: dict[str, byte
     plan_ = mine(ProgramType.PERF_EVENT, *places, function="tj_any")
     loaded, probes = run(plan_, functions, environment=environment)
     with loaded, probes:
+        start = time.monotonic()
         time.sleep(0.5)
         probes.stop()
+        elapsed = time.monotonic() - start  # more than was asked for, on a busy machine
         ticks = hits(loaded, 1)
-        assert 10 <= ticks <= 30
+        assert 10 <= ticks <= elapsed / 0.02 + 5
         assert hits(loaded, 2) >= ticks * len(environment.cpus) * 0.5
         time.sleep(0.1)
         assert hits(loaded, 1) == ticks
@@ -168,14 +171,22 @@ def test_a_probe_that_cannot_be_attached_says_which_and_why(functions: dict[str,
         run(mine(ProgramType.KPROBE, place), functions, environment=Environment())
 
 
-def test_stopping_sixty_tracepoints_takes_less_than_a_second(functions: dict[str, bytes]) -> None:
-    names = sorted(path.name for path in Path("/sys/kernel/tracing/events/syscalls").glob("sys_enter_*"))[:60]
+def test_stopping_many_tracepoints_waits_for_the_kernel_together(functions: dict[str, bytes]) -> None:
+    """Sixty at once take less than twelve of them one after the other."""
+    names = sorted(path.name for path in Path("/sys/kernel/tracing/events/syscalls").glob("sys_enter_*"))[:72]
     places = [attachment("tracepoint", target="syscalls", function=name, cookie=9) for name in names]
     loaded, probes = run(mine(ProgramType.TRACEPOINT, *places), functions, environment=Environment())
     with loaded, probes:
+        early, probes.handles = probes.handles[:12], probes.handles[12:]
+        start = time.monotonic()
+        for handle in early:
+            os.close(handle.link)
+        one_by_one = time.monotonic() - start
         start = time.monotonic()
         probes.stop()
-        assert time.monotonic() - start < 1
+        together = time.monotonic() - start
+        probes.handles += [Handle(link=-1, event=handle.event) for handle in early]
+    assert together < one_by_one
 
 
 def test_what_takes_long_to_close_is_left_to_a_process_of_its_own(functions: dict[str, bytes]) -> None:

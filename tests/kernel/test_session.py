@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 
 import pytest
 
@@ -139,9 +140,22 @@ def test_map_actions_happen_in_the_order_of_the_stream(functions: dict[str, byte
     assert 1000 not in numbers(recorder)
 
 
-def test_duration_ends_and_intervals_snapshot(functions: dict[str, bytes]) -> None:
+def test_duration_ends_it_and_not_before(functions: dict[str, bytes]) -> None:
     recorder = Recorder()
     options = SessionOptions(duration=0.5, interval=0.1)
+    start = time.monotonic()
     finish = Session(session_plan(CALL), functions, sink=recorder, options=options).run()
     assert finish.reason is End.DURATION
-    assert 3 <= recorder.calls.count("snapshot") <= 5
+    assert time.monotonic() - start >= 0.5
+    assert recorder.calls.count("snapshot") <= 5
+
+
+def test_snapshots_come_one_an_interval(functions: dict[str, bytes]) -> None:
+    """However long a busy machine takes for it, but never faster."""
+    recorder = Recorder()
+    controller = NoController()
+    controller.poll = lambda: End.STOPPED if recorder.calls.count("snapshot") == 3 else None  # type: ignore[method-assign]
+    start = time.monotonic()
+    options = SessionOptions(interval=0.1)
+    Session(session_plan(CALL), functions, sink=recorder, controller=controller, options=options).run()
+    assert time.monotonic() - start >= 0.3

@@ -36,7 +36,7 @@ def _operator(cluster: ControlPlane) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         log.close()
 
 
@@ -56,7 +56,7 @@ def operator(cluster: ControlPlane) -> Iterator[None]:
         yield
 
 
-def _eventually(ready: Callable[[], object], *, what: str, seconds: float = 20) -> object:
+def _eventually(ready: Callable[[], object], *, what: str, seconds: float = 60) -> object:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := ready():

@@ -112,7 +112,7 @@ def _allow(plane: ControlPlane, user: str, *, verbs: list[str]) -> None:
 def _wait_served(plane: ControlPlane, path: str) -> None:
     import time
 
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while plane.request("GET", path).code != 200:
         assert time.monotonic() < deadline, "the CRD is never served"
         time.sleep(0.1)

@@ -60,14 +60,14 @@ def _of_user(elf: Elf, folders: tuple[Path, ...]) -> Iterator[Path]:
 def _candidates(elf: Elf, root: Path) -> Iterator[Path]:
     if elf.build_id:
         name = f"{_DEBUG}/.build-id/{elf.build_id[:2]}/{elf.build_id[2:]}.debug"
-        yield resolve_inside(name, root)
+        yield resolve_inside(f"/{name}", root)
         yield from (place / name for place in (_HERE, _NODE) if place != root)
     link = elf.debug_link
     if link and "/" not in link and link not in (".", ".."):
         folder = elf.path.parent
         inside = folder.relative_to(root) if folder.is_relative_to(root) else Path(str(folder).lstrip("/"))
-        for name in (f"{inside}/{link}", f"{inside}/.debug/{link}", f"{_DEBUG}/{inside}/{link}"):
-            path = resolve_inside(name, root) if root != _HERE else _HERE / name
+        for name in (f"/{inside}/{link}", f"/{inside}/.debug/{link}", f"/{_DEBUG}/{inside}/{link}"):
+            path = resolve_inside(name, root)
             if path != elf.path:
                 yield path
 
