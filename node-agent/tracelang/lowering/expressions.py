@@ -131,8 +131,8 @@ def _ternary(body: Body, node: nodes.Ternary) -> ir.Expr:
     condition = body.lower(body, node.condition)
     then = condition if node.then is None else None
     known = constant_number(condition)
-    if isinstance(node.condition, nodes.Comptime) and known is not None and node.then is not None:
-        return body.lower(body, node.then if known else node.otherwise)
+    if known is not None and node.then is not None:
+        return body.lower(body, node.then if known else node.otherwise)  # the other side never runs: its type is free
     if then is None:
         assert node.then is not None
         then = body.lower(body, node.then)
