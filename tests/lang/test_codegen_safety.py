@@ -5,22 +5,50 @@ from __future__ import annotations
 import re
 import string
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lang.facts_table import TableFacts
+from lang.facts_table import LIBRARY, TableFacts
 from tracelang.codegen.values import comment, literal, safe_name, string_words
 from tracelang.compiler import compile_program
 from tracelang.diagnostics import ProgramError
+from tracelang.facts import Location, Signature
+from tracelang.plan import CompileOptions
 from tracelang.types import S8, S64, U64
 
 _COMMENT = re.compile(r"/\*.*?\*/", re.S)
 _C_BYTES = set(string.ascii_letters + string.digits + " \n_#()[]{}<>=+-*/%&|^~!?:;,.\"'")
 
 
-def code_of(program: str) -> str:
+_HOSTILE = (
+    "INJECTED",
+    "*/ INJECTED /*",
+    'INJECTED"; } int INJECTED(void) { return 1; } /*',
+    "INJECTED \\",
+    "INJECTED\n#include </etc/passwd>\n",
+    "??/\nINJECTED",
+    "INJECTED%s%n{{ INJECTED }}",
+    "$(INJECTED) `INJECTED`",
+    "\u202eINJECTED\x00\x1b[0m",
+)
+
+
+class HostileFacts(TableFacts):
+    """A machine whose files and functions are called anything."""
+
+    def locations(self, provider: str, parts: tuple[str, ...]) -> tuple[Location, ...]:
+        name = f"{provider}:{':'.join(parts)}"
+        return (Location(name, target=parts[0], function=parts[-1]),)
+
+    def user_function(self, path: str, function: str) -> Signature | None:
+        return super().user_function(LIBRARY, "buy")
+
+
+def code_of(program: str, options: CompileOptions | None = None, facts: TableFacts | None = None) -> str:
     """The C without its comments."""
-    return _COMMENT.sub("", compile_program(program, facts=TableFacts()).plan.c_source)
+    compiled = compile_program(program, facts=facts or TableFacts(), options=options or CompileOptions())
+    return _COMMENT.sub("", compiled.plan.c_source)
 
 
 def escaped(text: str) -> str:
@@ -52,6 +80,42 @@ def test_comments_of_the_program_stay_comments(text: str) -> None:
     except ProgramError:
         return  # not a program
     assert "INJECTED" not in code
+
+
+@pytest.mark.parametrize("text", _HOSTILE)
+def test_parameters_are_numbers(text: str) -> None:
+    options = CompileOptions(positional=(text,), named={"name": text})
+    program = (
+        'begin { @[str($1)] = getopt("name", "x"); printf("%s", str($1)); print(str($1 + 1)); if (str($1) == "a") { } }'
+    )
+    code = code_of(program, options)
+    assert "INJECTED" not in code
+    assert set(code) <= _C_BYTES
+
+
+@pytest.mark.parametrize("text", _HOSTILE)
+def test_settings_are_no_code(text: str) -> None:
+    for name in ("str_trunc_trailer", "stack_mode", "license", "max_strlen"):
+        try:
+            code = code_of("begin { print(kstack); @ = 1; }", CompileOptions(config={name: text}))
+        except ProgramError:
+            continue  # not a value of that setting
+        assert "INJECTED" not in code
+
+
+@pytest.mark.parametrize("text", _HOSTILE)
+@pytest.mark.parametrize("probe", ['uprobe:"/{}":buy', 'uprobe:/bin/shop:"{}"', 'uretprobe:"/{}":"{}"'])
+def test_paths_and_functions_of_probes_are_no_code(probe: str, text: str) -> None:
+    quoted = escaped(text)
+    program = f'{probe.replace("{}", quoted)} {{ @[probe, func] = count(); printf("%s %d", probe, arg0); }}'
+    try:
+        code = code_of(program, facts=HostileFacts())
+    except ProgramError:
+        # What isn't a name of a probe is refused; the first of them is one.
+        assert text != _HOSTILE[0]
+        return
+    assert "INJECTED" not in code
+    assert set(code) <= _C_BYTES
 
 
 @given(st.text(max_size=200))
