@@ -53,8 +53,10 @@ def test_example_runs(example: str, tmp_path: Path) -> None:
     finally:
         late.cancel()
         tracer.stdout.close()
+    # A program of begin alone ends by itself, and may be gone when the signal comes.
     wanted = 3 if "exit(3)" in example else 0
-    assert (tracer.returncode, [line for line in said if "ERROR" in line]) == (wanted, []), "".join(said)
+    assert tracer.returncode in (wanted, -signal.SIGINT), "".join(said)
+    assert not [line for line in said if "ERROR" in line], "".join(said)
     assert f"{ATTACHED}\n" in said
 
 

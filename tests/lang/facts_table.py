@@ -45,7 +45,9 @@ LAYOUTS = {
             Member("parent", TASK_POINTER, 24),
             Member("flag", U32, 32, bit_offset=259, bit_size=2),
             Member("slots", ArrayType(U16, 4), 40),
+            Member("tasks", StructType("struct list_head", 16), 48),
         ),
+        layout("struct list_head", 16, Member("next", PointerType(StructType("struct list_head", 16), NONE), 0)),
         layout("struct sock", 8, Member("port", U16, 0)),
         layout("struct pt_regs", 168, Member("ip", U64, 128)),
         layout("struct bpf_iter__task", 24, Member("task", TASK_POINTER, 8)),
@@ -170,7 +172,7 @@ class TableFacts:
         return None
 
     def cgroup_id(self, path: str) -> int | None:
-        return 77 if path == "/sys/fs/cgroup/shop" else None
+        return 77 if path in ("/sys/fs/cgroup", "/sys/fs/cgroup/shop") else None
 
     def read_text(self, path: str) -> str | None:
         return None
