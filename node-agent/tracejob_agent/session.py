@@ -313,8 +313,8 @@ class Session:
             action(records)
 
     def _note_exit(self, event: EventSpec, record: memoryview) -> None:
-        if self._exit_code is None:
-            self._exit_code = record[event.fields[0].offset] if event.fields else 0
+        """The last one counts: an end probe's own, over what ended the session."""
+        self._exit_code = record[event.fields[0].offset] if event.fields else 0
 
     def _exits_at_once(self, ring: RingBuffer | None) -> bool:
         """Whether a begin probe called exit(): then nothing is attached. Its output stays for after the report."""

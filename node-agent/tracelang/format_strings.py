@@ -73,5 +73,5 @@ def check_format(text: str, types: tuple[Type, ...]) -> tuple[str, str]:
             elif isinstance(type_, StringType | UsymType):
                 hint = "use %s"
             message = f"unsupported format specifier for type '{show(type_)}': {specifier.letter}"
-            return f"{message} ({specifier.text} in the format string)", hint
+            return message, f"it is {specifier.text} in the format string: {hint}"
     return "", ""

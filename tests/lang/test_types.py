@@ -159,7 +159,9 @@ def test_constants_are_folded() -> None:
 
 
 def test_branch_that_never_runs_is_left_out() -> None:
-    assert not typed('begin { if (1 > 2) { printf("never") } }').events
+    assert not typed('begin { if (1 > 2) { printf("never") } }').probes[0].body
+    assert errors("begin { if (1 > 2) { print($nothing) } }")
+    assert typed("begin { let $x; if (0) { $x = 3; } print($x) }")
 
 
 def test_positional_parameters_are_numbers_or_text() -> None:

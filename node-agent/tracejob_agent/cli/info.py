@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from tracejob_agent.kernel.host_facts import HostFacts
 
@@ -35,7 +36,7 @@ def info_text(facts: HostFacts, version: str) -> str:
         ),
         "",
         "Kernel features",
-        *_pairs(btf=facts.btf is not None),
+        *_pairs(btf=facts.btf is not None, module_btf=Path("/sys/kernel/btf").is_dir() and _has_module_types()),
         "",
         "Probe types",
         *_pairs(
@@ -58,8 +59,14 @@ def info_text(facts: HostFacts, version: str) -> str:
 _EXPLAINED = ("kprobe", "fentry", "uprobe", "iter", "hardware", "watchpoint")
 
 
+def _has_module_types() -> bool:
+    return any(item.name != "vmlinux" for item in Path("/sys/kernel/btf").iterdir())
+
+
 def _pairs(**answers: bool) -> list[str]:
     """Two columns."""
-    cells = [f"{name}: {'yes' if answer else 'no'}" for name, answer in answers.items()]
+    cells = [
+        f"{name.replace('module_btf', 'module btf')}: {'yes' if answer else 'no'}" for name, answer in answers.items()
+    ]
     rows = [cells[index : index + 2] for index in range(0, len(cells), 2)]
     return ["  " + "".join(cell.ljust(_COLUMN) for cell in row).rstrip() for row in rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracelang import ir, nodes
+from tracelang.diagnostics import Severity
 from tracelang.kernel_helpers import INNER_PLAIN_TURNS, PLAIN_TURNS, lack
 from tracelang.lowering.assignments import lower_assign, lower_declare
 from tracelang.lowering.body import Body
@@ -92,10 +93,15 @@ def _if(body: Body, node: nodes.If) -> tuple[ir.Stmt, ...]:
     condition = body.lower(body, node.condition)
     known = constant_number(condition)
     if known is not None and check_condition(body, condition):
-        # Known now: only the branch that runs is looked at.
-        if known:
-            return lower_block(body, node.then)
-        return lower_block(body, node.otherwise) if node.otherwise else ()
+        if isinstance(node.condition, nodes.Comptime):
+            # Only the branch that runs is looked at.
+            if known:
+                return lower_block(body, node.then)
+            return lower_block(body, node.otherwise) if node.otherwise else ()
+        first = lower_block(body, node.then) if known else _never(body, node.then)
+        if node.otherwise is None:
+            return first
+        return (*first, *(_never(body, node.otherwise) if known else lower_block(body, node.otherwise)))
     if isinstance(node.condition, nodes.Comptime) and isinstance(condition.type, UnresolvedType):
         return ()
     then = lower_block(body, node.then)
@@ -103,6 +109,15 @@ def _if(body: Body, node: nodes.If) -> tuple[ir.Stmt, ...]:
     if not check_condition(body, condition):
         return ()
     return (ir.If(node.span, truth(condition), then, otherwise),)
+
+
+def _never(body: Body, block: nodes.Block) -> tuple[ir.Stmt, ...]:
+    """A block that never runs: no code, and nothing to warn of; but it has to be right, and may give types."""
+    told = body.analysis.diagnostics.items
+    before = len(told)
+    lower_block(body, block)
+    told[before:] = [item for item in told[before:] if item.severity is Severity.ERROR]
+    return ()
 
 
 def _while(body: Body, node: nodes.While) -> tuple[ir.Stmt, ...]:
