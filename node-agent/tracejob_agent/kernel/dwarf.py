@@ -5,6 +5,7 @@ pyelftools is imported when first needed.
 
 from __future__ import annotations
 
+import io
 import mmap
 import struct
 from collections.abc import Callable, Iterator
@@ -171,12 +172,21 @@ class DwarfTypes:
             "enum": ("DW_TAG_enumeration_type",),
         }.get(keyword, ("DW_TAG_typedef", "DW_TAG_base_type", *_STRUCTS))
         wanted = tag_name if keyword in ("struct", "class", "union", "enum") else name
+        if not self._mentions(wanted):
+            return None
         for unit in self._units():
             definitions = self._definitions(unit)
             found = next((definitions[tag, wanted] for tag in tags if (tag, wanted) in definitions), None)
             if found is not None:
                 return found
         return None
+
+    def _mentions(self, name: str) -> bool:
+        """Whether a name may be in the file at all: much faster than to read all units for one that isn't."""
+        sections = (self._info.debug_str_sec, self._info.debug_info_sec) if self._info else ()
+        texts = [item.stream.getvalue() for item in sections if item and isinstance(item.stream, io.BytesIO)]
+        # Names of split units are in other files.
+        return not texts or any(name.encode() + b"\0" in text or b".dwo\0" in text for text in texts)
 
     def _signature(self, die: DIE, name: str) -> Signature:
         parameters = []
