@@ -187,6 +187,15 @@ def test_usdt_argument_that_one_place_lacks() -> None:
     ]
 
 
+def test_places_that_are_lowered_again_tell_of_full_maps_by_events_that_exist() -> None:
+    program = typed(
+        "t:syscalls:sys_enter_openat, t:syscalls:sys_enter_creat { @[tid] = args.filename }",
+        CompileOptions(interactive=True),
+    )
+    assert len(program.probes) == 2
+    assert set(program.failures.values()) == {event.id for event in program.events}
+
+
 def test_probe_as_text_gives_each_place_its_own_program() -> None:
     program = typed('t:syscalls:sys_enter_* { if (strcontains(probe, "creat")) { @++ } }')
     # The two that aren't meant have nothing left to do; the third counts.

@@ -88,7 +88,9 @@ def _mark(analysis: Analysis) -> int:
 
 
 def _rewind(analysis: Analysis, mark: int) -> None:
+    """Forget the events since the mark, and that failures are told by them."""
     del analysis.events[mark:]
+    analysis.failures = {where: event for where, event in analysis.failures.items() if event < mark}
 
 
 def _alike(body: Body, places: tuple[Place, ...]) -> tuple[Place, ...]:
