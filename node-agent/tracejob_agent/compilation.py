@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     FrontEnd = Callable[[], tuple[Facts, CompileOptions]]
     """Makes what the compiler asks, in the child: so its memory and its imports stay there."""
 
+    Answer = tuple[str, Any, dict[str, bytes], bool, dict[str, int], bytes]
+    """What goes to the parent: kind, LaunchData or None, byte code, whether to keep it, stages, the rest pickled."""
+
+MADE, REFUSED, FAILED = "made", "refused", "failed"
+"""Kinds of answers: a plan, the user's mistakes, our own or the machine's."""
+
 _FROM_THE_KERNEL_ALONE = frozenset(
     {"begin", "end", "tracepoint", "rawtracepoint", "interval", "profile", "software", "hardware", "self"}
 )
@@ -35,15 +41,12 @@ _ASKS_THE_MACHINE = r"\b(cgroupid|kaddr|uaddr|percpu_kaddr|include|import)\b"
 
 
 class Compiled:
-    """functions: byte code by C function. diagnostics: warnings."""
+    """A plan with its warnings, and the texts that these point into."""
 
-    __slots__ = ("diagnostics", "functions", "plan", "sources")
+    __slots__ = ("diagnostics", "plan", "sources")
 
-    def __init__(
-        self, plan: "Plan", functions: dict[str, bytes], diagnostics: "Diagnostics", sources: "tuple[Source, ...]"
-    ) -> None:
+    def __init__(self, plan: "Plan", diagnostics: "Diagnostics", sources: "tuple[Source, ...]") -> None:
         self.plan = plan
-        self.functions = functions
         self.diagnostics = diagnostics
         self.sources = sources
 
@@ -51,66 +54,66 @@ class Compiled:
 def serve(text: str, *, name: str, front_end: "FrontEnd", parent: int, descriptor: int) -> "NoReturn":
     """The child's life. Never returns into the agent's code."""
     gc.disable()  # the process is short-lived: nothing to collect
+    after: list[Callable[[], object]] = []
     try:
         with CompilerChild.start() as child:
             pthread_sigmask(SIG_UNBLOCK, (SIGTERM,))
             leave_with(parent)
-            data = marshal.dumps(_outcome(child, text, name=name, front_end=front_end))
+            _send(descriptor, _outcome(child, text, name=name, front_end=front_end, after=after))
+            # The agent is at work already, while what this took is tidied up.
+            for action in after:
+                action()
     except EngineError as error:  # no place for its files
-        import pickle
-
-        from tracejob_agent.preparation import FAILED
-
-        data = marshal.dumps((FAILED, None, False, {}, pickle.dumps(error)))
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
+        _send(descriptor, _failed(error))
     os._exit(0)
+
+
+def _send(descriptor: int, answer: "Answer") -> None:
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(marshal.dumps(answer))
 
 
 def prepare_here(text: str, *, name: str, facts: "Facts", options: "CompileOptions") -> "Prepared":
     """A preparation in this process (but for bcc), without the cache. Raises what prepare() does."""
-    import pickle
-
     from tracejob_agent.preparation import Prepared
 
     with CompilerChild.start() as child:
-        stages, result, functions = _compile(child, text, name=name, front_end=lambda: (facts, options))
-    compiled = Compiled(result.plan, functions, result.diagnostics, result.sources)
-    return Prepared(None, pickle.dumps(compiled), stages)
+        answer = _compile(child, text, name=name, front_end=lambda: (facts, options), after=[])
+    _, _, functions, _, stages, pickled = answer
+    return Prepared(None, functions, pickled, stages=stages)
 
 
 def _outcome(
-    child: CompilerChild, text: str, *, name: str, front_end: "FrontEnd"
-) -> "tuple[str, Any, bool, dict[str, int], bytes]":
-    """What goes to the parent: see preparation.prepare."""
-    import pickle
-
-    from tracejob_agent.errors import CompileFault
-    from tracejob_agent.preparation import FAILED, MADE, REFUSED
+    child: CompilerChild, text: str, *, name: str, front_end: "FrontEnd", after: "list[Callable[[], object]]"
+) -> "Answer":
     from tracelang.diagnostics import ProgramError
 
     try:
-        stages, result, functions = _compile(child, text, name=name, front_end=front_end)
+        return _compile(child, text, name=name, front_end=front_end, after=after)
     except ProgramError as refusal:
-        return REFUSED, None, False, {}, pickle.dumps((refusal.diagnostics, refusal.sources))
+        import pickle
+
+        return REFUSED, None, {}, False, {}, pickle.dumps((refusal.diagnostics, refusal.sources))
     except EngineError as error:
-        return FAILED, None, False, {}, pickle.dumps(error)
+        return _failed(error)
     except Exception as error:
         import traceback
 
-        fault = CompileFault(f"the compiler failed: {type(error).__name__}: {error}", traceback.format_exc())
-        return FAILED, None, False, {}, pickle.dumps(fault)
-    from tracejob_agent.launch_data import launch_data
+        from tracejob_agent.errors import CompileFault
 
-    launch = None if result.diagnostics.items else launch_data(result.plan, functions)
-    compiled = Compiled(result.plan, functions, result.diagnostics, result.sources)
-    return MADE, launch, _is_kept(result, text), stages, pickle.dumps(compiled, protocol=pickle.HIGHEST_PROTOCOL)
+        return _failed(CompileFault(f"the compiler failed: {type(error).__name__}: {error}", traceback.format_exc()))
+
+
+def _failed(error: EngineError) -> "Answer":
+    import pickle
+
+    return FAILED, None, {}, False, {}, pickle.dumps(error)
 
 
 def _compile(
-    child: CompilerChild, text: str, *, name: str, front_end: "FrontEnd"
-) -> tuple[dict[str, int], "CompileResult", dict[str, bytes]]:
-    """(nanoseconds by stage, what the front end made, byte code)."""
+    child: CompilerChild, text: str, *, name: str, front_end: "FrontEnd", after: "list[Callable[[], object]]"
+) -> "Answer":
+    """after: takes what can wait until the answer is out."""
     start = time.monotonic_ns()
     from tracejob_agent.bpf.code_cache import cached_code, keep_code
     from tracejob_agent.bpf.pricing import check_price
@@ -118,14 +121,26 @@ def _compile(
 
     facts, options = front_end()
     result = compile_program(text, name=name, facts=facts, options=options)
-    check_price(result.plan.maps, options.kernel_memory)
+    plan = result.plan
+    check_price(plan.maps, options.kernel_memory)
     parsed = time.monotonic_ns()
-    names = dict.fromkeys(name for program in result.plan.programs for name in (program.function, *program.callbacks))
-    functions = cached_code(result.plan.c_source) if names else {}
+    names = dict.fromkeys(name for program in plan.programs for name in (program.function, *program.callbacks))
+    functions = cached_code(plan.c_source) if names else {}
     if functions is None:
-        functions = child.compile(result.plan.c_source, names)
-        keep_code(result.plan.c_source, functions)
-    return {"parse": parsed - start, "compile": time.monotonic_ns() - parsed}, result, functions
+        child.begin(plan.c_source, names)
+    # What follows is done while the compiler is at it.
+    import pickle
+
+    from tracejob_agent.launch_data import launch_data
+
+    launch = None if result.diagnostics.items else launch_data(plan)
+    pickled = pickle.dumps(Compiled(plan, result.diagnostics, result.sources), protocol=pickle.HIGHEST_PROTOCOL)
+    is_kept = _is_kept(result, text)
+    if functions is None:
+        made = functions = child.finish()
+        after.append(lambda: keep_code(plan.c_source, made))
+    stages = {"parse": parsed - start, "compile": time.monotonic_ns() - parsed}
+    return MADE, launch, functions, is_kept, stages, pickled
 
 
 def _is_kept(result: "CompileResult", text: str) -> bool:

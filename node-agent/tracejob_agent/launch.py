@@ -48,11 +48,11 @@ class Launched:
             os.close(descriptor)
 
 
-def launch(data: "LaunchData") -> Launched | None:
+def launch(data: "LaunchData", functions: dict[str, bytes]) -> Launched | None:
     """None when anything goes wrong: a session will find out what, and say so. Nothing is left behind then."""
     launched = Launched()
     try:
-        _bring_up(launched, data)
+        _bring_up(launched, data, functions)
     except (OSError, EngineError):
         launched.close()
         return None
@@ -62,11 +62,11 @@ def launch(data: "LaunchData") -> Launched | None:
     return launched
 
 
-def _bring_up(launched: Launched, data: "LaunchData") -> None:
+def _bring_up(launched: Launched, data: "LaunchData", functions: dict[str, bytes]) -> None:
     for index, name, numbers in data["maps"]:
         launched.maps[index] = create_map(name, **numbers)
     for program in data["programs"]:
-        launched.programs.append(_load(program, data, launched.maps))
+        launched.programs.append(_load(program, data["license"], functions, launched.maps))
     if data["constants"] >= 0:
         write_constants(launched.maps[data["constants"]], launched.start_boot_ns)
     pairs = list(zip(data["programs"], launched.programs, strict=True))
@@ -79,19 +79,19 @@ def _bring_up(launched: Launched, data: "LaunchData") -> None:
             launched.handles += _attach(descriptor, place, cpus)
 
 
-def _load(program: "ProgramData", data: "LaunchData", maps: dict[int, int]) -> int:
+def _load(program: "ProgramData", license_text: str, functions: dict[str, bytes], maps: dict[int, int]) -> int:
     code = link(
         function=program["function"],
         callbacks=program["callbacks"],
         kfuncs=program["kfuncs"],
-        functions=data["functions"],
+        functions=functions,
         map_descriptors=maps,
     )
     return load_program(
         code.code,
         name=program["name"],
         type_=program["type"],
-        license_text=data["license"],
+        license_text=license_text,
         label=program["label"],
         functions=code.functions,
     )

@@ -51,11 +51,10 @@ class LaunchData(TypedDict):
     maps: tuple[tuple[int, str, dict[str, int]], ...]
     constants: int
     programs: tuple[ProgramData, ...]
-    functions: dict[str, bytes]
     records: dict[str, str]
 
 
-def launch_data(plan: Plan, functions: dict[str, bytes]) -> LaunchData | None:
+def launch_data(plan: Plan) -> LaunchData | None:
     """None: the program needs more than `launch` does. Few places, of tracepoints and clocks, and no scope to fill."""
     providers = {item.provider for spec in plan.programs for item in spec.attachments}
     begin_may_exit = "begin" in providers and any(event.kind is EventKind.EXIT for event in plan.events)
@@ -94,7 +93,6 @@ def launch_data(plan: Plan, functions: dict[str, bytes]) -> LaunchData | None:
         ),
         constants=next((spec.index for spec in plan.maps if spec.role == MapRole.CONSTANTS), -1),
         programs=tuple(programs),
-        functions=functions,
         records=records,
     )
 

@@ -44,29 +44,34 @@ if TYPE_CHECKING:
     from tracelang.plan import Plan
     from tracelang.source import Source
 
-MADE, REFUSED, FAILED = "made", "refused", "failed"
-"""What the child answers: a plan, the user's mistakes, our own or the machine's."""
-
 
 class Prepared:
-    """launch: what `launch` brings up at once, None when the program needs a session for that. stages: nanoseconds."""
+    """launch: what `launch` brings up at once, None when the program needs a session for that.
 
-    __slots__ = ("_compiled", "_pickled", "launch", "stages")
+    functions: byte code by C function. stages: nanoseconds. settle: what can wait until the program runs.
+    """
 
-    def __init__(self, launch: "LaunchData | None", pickled: bytes, stages: dict[str, int]) -> None:
+    __slots__ = ("_compiled", "_pickled", "_settle", "functions", "launch", "stages")
+
+    def __init__(
+        self,
+        launch: "LaunchData | None",
+        functions: dict[str, bytes],
+        pickled: bytes,
+        *,
+        stages: dict[str, int],
+        settle: "Callable[[], object] | None" = None,
+    ) -> None:
         self.launch = launch
+        self.functions = functions
         self.stages = stages
         self._pickled = pickled
+        self._settle = settle
         self._compiled: Compiled | None = None
 
     @property
     def plan(self) -> "Plan":
         return self._content().plan
-
-    @property
-    def functions(self) -> dict[str, bytes]:
-        """Byte code by C function."""
-        return self._content().functions
 
     @property
     def diagnostics(self) -> "Diagnostics":
@@ -77,9 +82,16 @@ class Prepared:
     def sources(self) -> "tuple[Source, ...]":
         return self._content().sources
 
+    def settle(self) -> None:
+        """Keeps it for the next time and lets go of the child."""
+        if self._settle is not None:
+            self._settle()
+            self._settle = None
+
     def _content(self) -> "Compiled":
         """Unpacked when it is first asked for: that takes most of the engine's modules."""
         if self._compiled is None:
+            self.settle()
             import pickle
 
             self._compiled = pickle.loads(self._pickled)
@@ -104,8 +116,7 @@ def prepare(
     key = _key(text, name, options_key)
     kept = _from_cache(key)
     if kept is not None:
-        launch, pickled = kept
-        return Prepared(launch, pickled, {"cache": time.monotonic_ns() - start})
+        return Prepared(*kept, stages={"cache": time.monotonic_ns() - start})
     answer, pid = _fork(text, name=name, front_end=front_end)
     try:
         if meanwhile is not None:
@@ -114,28 +125,33 @@ def prepare(
             data = stream.read()
     except BaseException:  # stopped meanwhile: it needn't finish
         os.kill(pid, SIGTERM)
+        os.waitpid(pid, 0)
         raise
-    finally:
-        _, status = os.waitpid(pid, 0)
     if not data:
+        _, status = os.waitpid(pid, 0)
         from tracejob_agent.bpf.header_tree import remove_trees_of
         from tracejob_agent.ended import ended
 
         remove_trees_of(pid)
         raise CompileFault(f"the compiler's front end died: {ended(status)}")
-    kind, launch, is_kept, stages, pickled = marshal.loads(data)
-    if kind != MADE:
+    kind, launch, functions, is_kept, stages, pickled = marshal.loads(data)
+    if kind != "made":
+        os.waitpid(pid, 0)
         _raise(kind, pickled)
-    if is_kept:
-        keep_entry("plan", key, (launch, pickled))
-    return Prepared(launch, pickled, stages)
+
+    def settle() -> None:
+        os.waitpid(pid, 0)
+        if is_kept:
+            keep_entry("plan", key, (launch, functions, pickled))
+
+    return Prepared(launch, functions, pickled, stages=stages, settle=settle)
 
 
 def _raise(kind: str, pickled: bytes) -> "NoReturn":
     import pickle
 
     content = pickle.loads(pickled)
-    if kind == FAILED:
+    if kind == "failed":
         raise content
     from tracelang.diagnostics import ProgramError
 
@@ -208,7 +224,7 @@ def _engine() -> tuple[int, int, int]:
     return count, size, times
 
 
-def _from_cache(key: str) -> "tuple[LaunchData | None, bytes] | None":
+def _from_cache(key: str) -> "tuple[LaunchData | None, dict[str, bytes], bytes] | None":
     kept: Any = read_entry("plan", key)
     return kept if kept is not None and (kept[0] is None or _is_true(kept[0])) else None
 

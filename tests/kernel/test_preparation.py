@@ -33,7 +33,9 @@ def no_front_end() -> tuple[Facts, CompileOptions]:
 
 
 def made(text: str = TEXT, *, again: bool = False) -> Prepared:
-    return prepare(text, name="t", front_end=no_front_end if again else front_end, options_key="")
+    prepared = prepare(text, name="t", front_end=no_front_end if again else front_end, options_key="")
+    prepared.settle()
+    return prepared
 
 
 def test_a_known_program_needs_no_compiler() -> None:
@@ -75,9 +77,10 @@ def test_mistakes_come_out_of_the_child_with_their_places() -> None:
 
 def test_a_plain_program_can_be_launched_from_its_entry() -> None:
     made()
-    data = made(again=True).launch
+    prepared = made(again=True)
+    data = prepared.launch
     assert data is not None
-    launched = launch(data)
+    launched = launch(data, prepared.functions)
     assert launched is not None
     try:
         assert len(launched.handles) == data["places"] == 1
@@ -86,13 +89,14 @@ def test_a_plain_program_can_be_launched_from_its_entry() -> None:
 
 
 def test_what_cannot_be_launched_leaves_nothing_behind() -> None:
-    data = made().launch
+    prepared = made()
+    data = prepared.launch
     assert data is not None
     before = len(list(Path("/proc/self/fd").iterdir()))
     (program,) = data["programs"]
     (place,) = program["places"]
     data["programs"] = ({**program, "places": (place, {**place, "name": "syscalls/sys_enter_nothing"})},)
-    assert launch(data) is None
+    assert launch(data, prepared.functions) is None
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 

@@ -83,10 +83,18 @@ class CompilerChild:
 
         Once per child. Raises CompileFault.
         """
+        self.begin(source, functions)
+        return self.finish()
+
+    def begin(self, source: str, functions: "Iterable[str]") -> None:
+        """The first half of compile(): the child is at it now."""
         text = ("\n".join(functions) + "\0" + source).encode()
-        deadline = time.monotonic() + TIME_LIMIT
         with contextlib.suppress(BrokenPipeError):
             _write_all(self.requests, struct.pack("<I", len(text)) + text)
+
+    def finish(self) -> dict[str, bytes]:
+        """The second half."""
+        deadline = time.monotonic() + TIME_LIMIT
         answer = bytearray()
         while True:
             ready, _, _ = select.select([self.answers], [], [], max(0.0, deadline - time.monotonic()))
@@ -148,6 +156,8 @@ def _serve(folder: str, *, parent: int, request: int, answer: int, messages: int
         names, _, source = _read_exactly(request, size).partition(b"\0")
         functions = bcc.compile(_main_file(names.split(b"\n"), source), FLAGS)
         _write_all(answer, b"\0" if functions is None else b"\1" + pack(functions))
+        # The agent needn't wait until the kernel has taken a hundred megabytes apart.
+        os.close(answer)
         os._exit(0)
     except BaseException:
         import traceback

@@ -73,7 +73,7 @@ def _launch(prepared: Prepared, options: Options) -> Launched | None:
     if prepared.launch is None:
         return None
     pthread_sigmask(SIG_BLOCK, _ENDING)
-    launched = launch(prepared.launch)
+    launched = launch(prepared.launch, prepared.functions)
     if launched is None:
         pthread_sigmask(SIG_UNBLOCK, _ENDING)
         return None
