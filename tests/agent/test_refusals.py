@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import replace
 
 import pytest
 
 from tracejob_agent.kernel.refusals import Circumstances, circumstances, explain
+from tracelang.structs import replace
 
 ROOT = Circumstances(
     lockdown="none",

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+import tracejob_agent
+import tracelang
+
 START = Path(sys.executable).parent / "tracejob-bpftrace"
 NOTICE = "__BPFTRACE_NOTIFY_PROBES_ATTACHED"
 TEXT = 'tracepoint:syscalls:sys_enter_getpgid /comm == "tj_caller"/ { @ = count(); }'
@@ -69,6 +72,24 @@ def test_lines_of_before_the_reader_come_out(environment: dict[str, str]) -> Non
         output, notices = ended(attached(environment, str(START), text=text))
         assert output.split()[:2] == ["hello", "bye"]
         assert "Attached 3 probes" in notices
+
+
+def test_a_compilation_imports_nothing_slow() -> None:
+    """In the compiler's child, that is; each of these takes as long as to type a small program several times over."""
+    work = (
+        "import sys; from tracejob_agent.kernel.host_facts import HostFacts; "
+        "from tracelang.compiler import compile_program; from tracelang.plan import CompileOptions; "
+        f"compile_program({TEXT!r}, facts=HostFacts(), options=CompileOptions()); "
+        "print(*({'dataclasses', 'inspect', 'msgspec', 'jinja2', 'elftools', 'asyncio'} & set(sys.modules)))"
+    )
+    folders = [Path(module.__path__[0]).parent for module in (tracejob_agent, tracelang)]
+    answer = subprocess.run(
+        ["/usr/bin/python3", "-I", "-S", "-c", f"import sys; sys.path += {list(map(str, folders))!r}; {work}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.split() == []
 
 
 def test_the_launcher_follows_links(tmp_path: Path, environment: dict[str, str]) -> None:

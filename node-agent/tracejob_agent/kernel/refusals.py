@@ -9,8 +9,9 @@ import errno
 import os
 import re
 import resource
-from dataclasses import dataclass
 from pathlib import Path
+
+from tracelang.structs import Struct
 
 _LOCKDOWN = Path("/sys/kernel/security/lockdown")
 _BPF, _PERFMON, _SYS_ADMIN = 1 << 39, 1 << 38, 1 << 21
@@ -25,8 +26,7 @@ NO_BTF = (
 NO_TRACEFS = "tracefs isn't mounted here and can't be: on the node, mount -t tracefs nodev /sys/kernel/tracing"
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(Struct, frozen=True):
     """lockdown: "none", "integrity", "confidentiality" or "". limits: -1: there is none."""
 
     lockdown: str
