@@ -42,6 +42,8 @@ def console(
 def _command(kernel: Path, initramfs: Path, disks: tuple[Path, ...], *, checkout: Path, words: str) -> list[str]:
     service = f"{checkout}/.venv/bin/python {checkout}/tests/matrix/compile_service.py"
     arguments = [
+        # No guest outlives whoever started it.
+        "setpriv", "--pdeathsig", "KILL",
         "qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2G",
         "-nographic", "-no-reboot",
         "-kernel", str(kernel), "-initrd", str(initramfs), "-append", f"console=ttyS0 quiet panic=-1 {words}",

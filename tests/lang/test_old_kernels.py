@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from lang.checking import check, errors, typed
 from lang.facts_table import TableFacts
 from tracelang.compiler import compile_program
-from tracelang.plan import BpfMapKind
+from tracelang.plan import BpfMapKind, CompileOptions
 
 COUNTED = "begin { @c = count(); if (@c > 1) { print(@c); } @other = count(); }"
 
@@ -79,3 +81,15 @@ def test_strings_are_shorter_where_keys_are_and_a_long_key_is_told() -> None:
     assert errors(program, facts=old) == []
     (message,) = errors(f"config = {{ max_strlen = 300 }} {program}", facts=old)
     assert message == "The key of @ takes 600 bytes, and this kernel's maps take 512 (more since Linux 5.11)"
+
+
+def test_what_is_told_at_run_time_survives_that_a_probe_becomes_several_programs() -> None:
+    """Lowered again for one place, a probe must not refer to events of the first try."""
+    text = compile_program(
+        "t:syscalls:sys_enter_* { @[probe] = count(); }",
+        facts=without("bpf_get_attach_cookie"),
+        options=CompileOptions(interactive=True),
+    ).plan.c_source
+    used = set(re.findall(r"struct (event_\d+) \w+ =", text))
+    assert used
+    assert used == set(re.findall(r"^struct (event_\d+) \{", text, re.MULTILINE))

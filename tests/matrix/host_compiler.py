@@ -45,7 +45,8 @@ class HostCompiler:
                 answer += chunk
         if answer[:1] == b"\1":
             return unpack(memoryview(answer)[1:])
-        raise CompileFault("the machine outside couldn't compile it", log=answer[1:].decode(errors="replace"))
+        said = answer[1:].decode(errors="replace")
+        raise CompileFault(f"the machine outside couldn't compile it: {said}", log=said)
 
 
 def use() -> None:

@@ -44,7 +44,12 @@ class Tool:
 
 TOOLS = (
     Tool("biolatency", READ_DISK, (r"^@usecs: *$", _HISTOGRAM)),
-    Tool("biosnoop", READ_DISK, (r"^TIME\(ms\) +DISK +COMM +PID +LAT\(ms\)$", r"^\d+ +vda +dd +\d+ +\d+$")),
+    Tool(
+        "biosnoop",
+        READ_DISK,
+        (r"^TIME\(ms\) +DISK +COMM +PID +LAT\(ms\)$", r"^\d+ +vda +dd +\d+ +\d+$"),
+        since=(5, 15),  # request_queue.disk
+    ),
     Tool("biostacks", READ_DISK, (r"^@usecs\[", r"^    \w+\+\d+$", _HISTOGRAM)),
     Tool(
         "capable",

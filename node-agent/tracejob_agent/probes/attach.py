@@ -98,15 +98,32 @@ class AttachedProbes:
             raise
 
     def _attach(self, loaded: LoadedPlan, environment: Environment) -> None:
+        """A place that the kernel refuses is as good as one that is missing: `missing_probes` says what then."""
+        wish = loaded.plan.config.get("missing_probes", "error")
+        refused: AttachError | None = None
         for program in _in_order(loaded.programs):
             for provider, attachments in _by_provider(program):
-                attach = PROVIDERS.get(provider)
-                if attach is None:
-                    raise AttachError(f"{program.spec.probe_text}: no way to attach a {provider} probe")
-                for handle in attach(program, attachments, environment):
-                    self.handles.append(handle)
-                    if provider == "iter":
-                        self.iterators.append(handle)
+                try:
+                    self._attach_provider(program, provider, attachments, environment)
+                except AttachError as error:
+                    if wish == "error":
+                        raise
+                    refused = error
+                    if wish == "warn" and str(error) not in environment.warnings:
+                        environment.warnings.append(str(error))
+        if refused is not None and not self.handles:
+            raise refused
+
+    def _attach_provider(
+        self, program: LoadedProgram, provider: str, attachments: list[Attachment], environment: Environment
+    ) -> None:
+        attach = PROVIDERS.get(provider)
+        if attach is None:
+            raise AttachError(f"{program.spec.probe_text}: no way to attach a {provider} probe")
+        for handle in attach(program, attachments, environment):
+            self.handles.append(handle)
+            if provider == "iter":
+                self.iterators.append(handle)
 
     def stop(self) -> None:
         """No program fires after this. Without links (old kernels) that takes closing the events too."""

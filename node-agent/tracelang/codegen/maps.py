@@ -202,6 +202,8 @@ def _add_to_slot(writer: Writer, *, slot: str, old: str, step: str, where: Targe
     with writer.block(f"if ({slot})"):
         if bits >= 32 and not where.is_per_cpu and not has_atomic_fetch(writer.module.facts):
             # The sum is exact. What the expression gives may be a neighbour's number when two CPUs add at once.
+            # The compiler must not know the step: it makes an addition of 0 another operation, which is as new.
+            writer.opaque(step)
             writer.emit(f"{old} = *{slot};")
             writer.emit(f"__sync_fetch_and_add({slot}, {step});")
         elif bits >= 32 and not where.is_per_cpu:
