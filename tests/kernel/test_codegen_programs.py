@@ -426,7 +426,7 @@ def test_strings_and_buffers_are_read_from_user_memory() -> None:
     )
     (record,) = events_of(program(probe, scalar_map("z"), events=(spec,)))
     assert record[8:72].split(b"\0")[0] == b"from user space"
-    assert record[72:136].split(b"\0")[0] == b"from"
+    assert record[72:136].split(b"\0")[0] == b"fro"  # its size counts the end of the string, as upstream's does
     assert struct.unpack_from("<I", record, 136) == (2,)
     assert record[140:142] == b"fr"
 
