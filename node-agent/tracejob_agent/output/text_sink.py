@@ -163,15 +163,12 @@ class TextSink:
 
 
 def _full_maps(finish: Finish) -> str:
-    """Which map it was that had no room, as far as the end shows it, and what to do."""
+    """How much is missing in the end, and where, as far as the end shows it."""
     names = [
         f"@{spec.user.name}"
         for spec, entries in finish.maps
         if spec.user is not None and spec.user.key is not None and len(entries) >= spec.max_entries
     ]
-    updates = f"{finish.losses.map_full} update{'s were' if finish.losses.map_full > 1 else ' was'}"
-    where = f" of {', '.join(names)}" if names else ""
-    return (
-        f"WARNING: Map full; can't update element. {updates} dropped{where}: raise max_map_keys, "
-        "or declare the map larger, as in `let @a = hash(50000);`"
-    )
+    updates = f"{finish.losses.map_full} map update{'s were' if finish.losses.map_full > 1 else ' was'}"
+    where = f": {', '.join(names)}" if names else ""
+    return f"WARNING: {updates} dropped, as a map was full{where}"
