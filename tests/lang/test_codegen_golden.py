@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from lang.conftest import GoldenCheck
 from lang.facts_table import TableFacts
 from tracelang.compiler import compile_program
-from tracelang.plan import CompileOptions, ScopeOptions
+from tracelang.plan import CompileOptions, EventKind, ScopeOptions
 
 _FOLDER = Path(__file__).parent / "golden" / "codegen"
 
@@ -37,3 +38,15 @@ def test_lines_of_the_c_point_to_the_program() -> None:
     places = {lines[number - 1].strip(): where for number, where in plan.line_map.items()}
     assert places["/* @b = 2 */"] == (3, 3)
     assert all(1 <= number <= len(lines) for number in plan.line_map)
+
+
+def test_a_full_map_is_told_by_an_event_of_its_own_where_places_differ() -> None:
+    """The two tracepoints have their arguments in different places: the body is written twice."""
+    text = """
+    tracepoint:syscalls:sys_enter_open, tracepoint:syscalls:sys_enter_openat { @name[pid] = args.filename; }
+    tracepoint:syscalls:sys_enter_creat { printf("%s", str(args.filename)); }
+    """
+    plan = compile_program(text, facts=TableFacts(), options=CompileOptions(interactive=True)).plan
+    numbers = [int(number) for number in re.findall(r"struct event_(\d+) failure", plan.c_source)]
+    assert len(numbers) == 2
+    assert {plan.events[number].kind for number in numbers} == {EventKind.RUNTIME_ERROR}
