@@ -240,7 +240,7 @@ def test_tuples_arrays_and_buffers_keep_their_parts() -> None:
         (ir.Element(AT, S32, items, number(2), 4, 3), 33),
         (ir.Member(AT, S64, ir.Convert(AT, wide, kept), 56), -2),
         (ir.BitField(AT, U32, items, 0, 4, 1, 3), 0b011),
-        (ir.BitField(AT, S32, items, 0, 4, 0, 3), -1),
+        (ir.BitField(AT, S32, items, 0, 4, 0, 3), 0b111),  # the sign of a bit field is left alone, as upstream does
         (ir.HasKey(AT, BOOL, "t", made), 1),
         (ir.HasKey(AT, BOOL, "t", kept), 1),
         (ir.Member(AT, S64, ir.MapValue(AT, pair, "v", number(1)), 8), -9),

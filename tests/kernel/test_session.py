@@ -11,9 +11,21 @@ import pytest
 from kernel.plans import COUNTERS_MAP, EVENTS_MAP, HITS_MAP, attachment, compiled, plan, program
 from kernel.recorder import Recorder
 from tracejob_agent.bpf.maps import sum_of_cpus
+from tracejob_agent.compilation import prepare_here
+from tracejob_agent.kernel.host_facts import HostFacts
 from tracejob_agent.session import NoController, Session, SessionOptions
 from tracejob_agent.sink import End
-from tracelang.plan import EventField, EventKind, EventSpec, MapSpec, Plan, ProgramSpec, ProgramType, UserMap
+from tracelang.plan import (
+    CompileOptions,
+    EventField,
+    EventKind,
+    EventSpec,
+    MapSpec,
+    Plan,
+    ProgramSpec,
+    ProgramType,
+    UserMap,
+)
 from tracelang.structs import replace
 from tracelang.types import U8, U64, AggregateType, Aggregation
 
@@ -159,3 +171,28 @@ def test_snapshots_come_one_an_interval(functions: dict[str, bytes]) -> None:
     options = SessionOptions(interval=0.1)
     Session(session_plan(CALL), functions, sink=recorder, controller=controller, options=options).run()
     assert time.monotonic() - start >= 0.3
+
+
+def test_the_first_stacks_on_every_processor_are_kept() -> None:
+    """Two at once, from an interrupt: the kernel has only one entry set aside on each processor when a map is new."""
+    text = f"profile:hz:199 /pid == {os.getpid()}/ {{ @[cpu] = count(); @stacks[kstack, ustack] = count(); }}"
+    prepared = prepare_here(text, name="stacks", facts=HostFacts(), options=CompileOptions())
+    finish = Session(prepared.plan, prepared.functions, sink=Recorder(), controller=BusyEverywhere()).run()
+    assert len(finish.maps[0][1]) == len(os.sched_getaffinity(0))
+    assert finish.losses.stacks == 0
+
+
+class BusyEverywhere(Caller):
+    """Works on each processor in turn, long enough to be sampled there."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+
+    def attached(self) -> None:
+        allowed = os.sched_getaffinity(0)
+        for cpu in allowed:
+            os.sched_setaffinity(0, (cpu,))
+            until = time.process_time() + 0.1
+            while time.process_time() < until:
+                os.getpgid(0)
+        os.sched_setaffinity(0, allowed)
