@@ -23,16 +23,18 @@ from tracejob_agent.bpf.objects import test_run
 from tracejob_agent.bpf.ring_buffer import HEADER, BatchHandler, RingBuffer, stride_of
 from tracejob_agent.budget import WINDOW, CpuBudget
 from tracejob_agent.launch import NO_ARGUMENTS, Launched, write_constants
+from tracejob_agent.naps import Naps
 from tracejob_agent.output.symbol_follower import Follower, following
 from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.probes.attach import AttachedProbes, attach_types
 from tracejob_agent.probes.environment import Environment
 from tracejob_agent.probes.iterator import walk
 from tracejob_agent.sink import AttachReport, End, Finish, Losses, RawEntry, Sink
+from tracejob_agent.stopwatch import Stopwatch
 from tracelang.plan import EventKind, EventSpec, MapRole, MapSpec, Plan, ProgramSpec
 
 _POLL_SECONDS = 0.002
-_IDLE_POLL_SECONDS = 0.02
+_IDLE_POLL_SECONDS = 0.05
 _IDLE_AFTER = 1.0
 _CONTROL_SECONDS = 0.02
 _LOSSES_SECONDS = 1.0
@@ -51,7 +53,7 @@ class Controller(Protocol):
         """All probes are on."""
 
     def poll(self) -> End | None:
-        """Asked every 20 ms."""
+        """Asked every 20 ms; when nothing happens, every 50."""
 
 
 class NoController:
@@ -139,7 +141,7 @@ class Session:
         """Raises EngineError for what keeps the session from tracing; nothing is left behind then."""
         environment = Environment(pids=self._options.pids)
         stages = dict(self._options.stages)
-        watch = _Stopwatch(stages)
+        watch = Stopwatch(stages)
         with self._load(environment) as loaded:
             self._loaded = loaded
             self._controller.loaded(loaded)
@@ -172,7 +174,7 @@ class Session:
         return loaded
 
     def _trace(
-        self, environment: Environment, *, probes: AttachedProbes, ring: RingBuffer | None, watch: _Stopwatch
+        self, environment: Environment, *, probes: AttachedProbes, ring: RingBuffer | None, watch: Stopwatch
     ) -> Finish:
         if self._launched is None:
             self._run_provider("begin")
@@ -187,7 +189,8 @@ class Session:
             )
         )
         self._controller.attached()
-        reason = self._loop(ring, probes)
+        with Naps() as naps:
+            reason = self._loop(ring, probes, naps)
         # Nothing fires after this. What exit() left unread is dropped, as the program asked; else all of it counts.
         probes.stop()
         self._follower.poll(_NEVER)
@@ -209,7 +212,7 @@ class Session:
         self._sink.finished(finish)
         return finish
 
-    def _loop(self, ring: RingBuffer | None, probes: AttachedProbes) -> End:
+    def _loop(self, ring: RingBuffer | None, probes: AttachedProbes, naps: Naps) -> End:
         options = self._options
         now = time.monotonic()
         deadline = now + options.duration if options.duration else _NEVER
@@ -250,7 +253,7 @@ class Session:
                 self._sink.snapshot(self._all_maps(), self._sampler.losses())
             if count < _BATCH:
                 idle = now - last_event > _IDLE_AFTER
-                time.sleep(_IDLE_POLL_SECONDS if idle else _POLL_SECONDS)
+                naps.nap(_IDLE_POLL_SECONDS if idle else _POLL_SECONDS)
 
     def _iterate(self, ring: RingBuffer | None, probes: AttachedProbes) -> End:
         """iter probes walk once; events are read after each chunk, as one walk may make more than the buffer holds."""
@@ -358,17 +361,6 @@ class Session:
         if losses != self._last_losses:
             self._last_losses = losses
             self._sink.losses(losses)
-
-
-class _Stopwatch:
-    def __init__(self, stages: dict[str, int]) -> None:
-        self.stages = stages
-        self._last = time.monotonic_ns()
-
-    def lap(self, stage: str) -> None:
-        now = time.monotonic_ns()
-        self.stages[stage] = now - self._last
-        self._last = now
 
 
 @contextmanager

@@ -68,7 +68,7 @@ class BpfMap:
             if error.errno == errno.ENOENT:
                 return None
             raise
-        return self._split(value.bytes())
+        return struct.unpack(self._copies, value.bytes())
 
     def update(self, key: bytes, value: bytes, flags: int = ANY) -> None:
         """`value`: of a per-CPU map, all CPUs' values, each padded to eight bytes."""
@@ -147,6 +147,7 @@ class BpfMap:
         key_size, value_bytes = self.spec.key_size, self.value_bytes
         capacity = min(self.spec.max_entries, max(64, _BATCH_BYTES // (key_size + value_bytes)))
         position = Buffer(max(8, key_size))
+        key, copies = struct.Struct(f"{key_size}s"), struct.Struct(self._copies)
         first = True
         found: dict[bytes, tuple[bytes, ...]] = {}
         while True:
@@ -175,19 +176,18 @@ class BpfMap:
                     raise
                 finished = True
             (count,) = struct.unpack_from("<I", attribute, 32)
-            key_data, value_data = keys.bytes(), values.bytes()
-            for index in range(count):
-                key = key_data[index * key_size : (index + 1) * key_size]
-                found[key] = self._split(value_data[index * value_bytes : (index + 1) * value_bytes])
+            some_keys = key.iter_unpack(keys.view()[: count * key_size])
+            some_values = copies.iter_unpack(values.view()[: count * value_bytes])
+            found.update(zip((item for (item,) in some_keys), some_values, strict=True))
             if finished:
                 return list(found.items())
             first = False
 
-    def _split(self, data: bytes) -> tuple[bytes, ...]:
-        if not self.is_per_cpu:
-            return (data,)
-        size, stride = self.spec.value_size, self._stride
-        return tuple(data[start : start + size] for start in range(0, len(data), stride))
+    @property
+    def _copies(self) -> str:
+        """How a value's copies lie in what a look-up returns, as the struct module spells it."""
+        size, count = self.spec.value_size, possible_cpus() if self.is_per_cpu else 1
+        return f"{size}s{self._stride - size}x" * count
 
     def _attribute(self, key: int, value: int) -> bytes:
         return struct.pack("<IIQQQ", self.descriptor, 0, key, value, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from tracejob_agent.output.decode import Buffer, Decoder, Value, decoder
@@ -22,6 +23,9 @@ from tracelang.types import (
     TupleType,
     Type,
 )
+
+_PLAIN_KEYS = (IntType, StringType, BoolType, EnumType)
+_KEY, _VALUE = attrgetter("key"), attrgetter("value")
 
 RawEntries = Sequence[tuple[bytes, Sequence[Buffer]]]
 """What a map holds: (key, one value for each CPU; one value in all for plain maps)."""
@@ -58,9 +62,12 @@ class MapReader:
                 copies = [copy[:presence] for copy in copies]
             found.append(Entry(self._read_key(key, 0) if self._read_key else (), self._value(copies)))
         if self._read_key is not None:
-            found.sort(key=lambda entry: key_rank(self.user.key, entry.key))
+            # Plain keys and values are their own rank, which is worth knowing when there are a million.
+            plain = isinstance(self.user.key, _PLAIN_KEYS)
+            found.sort(key=_KEY if plain else lambda entry: key_rank(self.user.key, entry.key))
             if not self._is_sorted_by_key():
-                found.sort(key=lambda entry: sort_rank(self.user.value, entry.value))
+                plain = all(type(entry.value) is int for entry in found)
+                found.sort(key=_VALUE if plain else lambda entry: sort_rank(self.user.value, entry.value))
         return found
 
     def _value(self, copies: Sequence[Buffer]) -> Shown:
@@ -102,6 +109,6 @@ def key_rank(type_: Type | None, key: Any) -> tuple[Any, ...]:
     match type_:
         case TupleType(elements=elements):
             return tuple(part for item, value in zip(elements, key, strict=True) for part in key_rank(item, value))
-        case IntType() | StringType() | BoolType() | EnumType():
+        case IntType() | StringType() | BoolType() | EnumType():  # _PLAIN_KEYS
             return (key,)
     return (0,)

@@ -15,6 +15,7 @@ from tracelang.plan import UserMap
 from tracelang.types import AggregateType, Aggregation, TupleType, Type
 
 _PICTURES = (Aggregation.HIST, Aggregation.LHIST, Aggregation.TSERIES)
+_NUMBERS = (Aggregation.COUNT, Aggregation.SUM, Aggregation.MIN, Aggregation.MAX)
 _JSON_KINDS = {
     Aggregation.HIST: "hist",
     Aggregation.LHIST: "hist",
@@ -42,9 +43,12 @@ class MapFormat:
         write_key = key_writer(self._user.key, self._names)
         is_picture = self._aggregate is not None and self._aggregate.kind in _PICTURES
         lines = []
+        write_value = self._value_text
+        if self._aggregate is not None and self._aggregate.kind in _NUMBERS and divisor <= 1:
+            write_value = _plain_number
         for entry in self._chosen(raw, top, unset=unset):
             label = f"{self._label}[{write_key(entry.key)}]" if self._user.key is not None else self._label
-            value = self._value_text(entry.value, divisor or 1)
+            value = write_value(entry.value, divisor or 1)
             lines.append(f"{label}:\n{value}\n" if is_picture else f"{label}: {value}\n")
         return "".join(lines)
 
@@ -115,6 +119,10 @@ def key_writer(key: Type | None, names: Names, *, compact: bool = False) -> Call
 def _of_rows(aggregate: AggregateType, divisor: int) -> int:
     """print()'s div applies to hist(); upstream leaves lhist() as it is."""
     return divisor if aggregate.kind is Aggregation.HIST else 1
+
+
+def _plain_number(value: Any, divisor: int) -> str:
+    return str(value)
 
 
 def _number(value: Any) -> int:

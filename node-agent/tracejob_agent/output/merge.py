@@ -15,6 +15,7 @@ from tracelang.types import AggregateType, Aggregation
 
 _PAIR_SIGNED = struct.Struct("<qQ")
 _PAIR_UNSIGNED = struct.Struct("<QQ")
+_NUMBER = struct.Struct("<Q")
 _WORD = 1 << 64
 
 
@@ -40,7 +41,7 @@ def merge(type_: AggregateType, copies: Sequence[Buffer]) -> Merged:
     """All CPUs' copies of one entry as one value."""
     match type_.kind:
         case Aggregation.COUNT | Aggregation.SUM:
-            total = sum(int.from_bytes(bytes(copy[:8]), "little") for copy in copies)
+            total = sum([_NUMBER.unpack_from(copy)[0] for copy in copies])
             return as_word(total, signed=type_.signed)
         case Aggregation.MIN | Aggregation.MAX:
             pair = _PAIR_SIGNED if type_.signed else _PAIR_UNSIGNED

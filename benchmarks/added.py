@@ -1,0 +1,87 @@
+"""What a probe adds to the call that it traces: nanoseconds, by what the program does there."""
+
+from __future__ import annotations
+
+import subprocess
+from functools import cache
+
+from benchmarks.frame import CALL, OURS, Answer, Bench, Table, Tracer, calls, tracing
+
+PROGRAMS = {
+    "empty program": f"{CALL} {{ }}",
+    "filter that doesn't match": f"{CALL} /pid == 1/ {{ @ = count(); }}",
+    "`@ = count()`": f"{CALL} {{ @ = count(); }}",
+    "`@[pid] = count()`": f"{CALL} {{ @[pid] = count(); }}",
+    "`@[comm] = count()`": f"{CALL} {{ @[comm] = count(); }}",
+    "`@ = hist(args.pid)`": f"{CALL} {{ @ = hist(args.pid); }}",
+    "`@++`": f"{CALL} {{ @++; }}",
+    '`printf("%d %s\\n", pid, comm)`': f'{CALL} {{ printf("%d %s\\n", pid, comm); }}',
+}
+COMPARED = ("`@ = count()`", "`@[pid] = count()`", "`@ = hist(args.pid)`")
+_CALLS = 300_000
+_BCC = {
+    "`@ = count()`": ("funccount-bpfcc", "t:syscalls:sys_enter_getpgid"),
+    "`@ = hist(args.pid)`": ("argdist-bpfcc", "-H", "t:syscalls:sys_enter_getpgid():int:args->pid"),
+    '`printf("%d %s\\n", pid, comm)`': ("trace-bpfcc", 't:syscalls:sys_enter_getpgid "%d", args->pid'),
+}
+"""bcc's own tools for the same; they want kernel headers."""
+
+
+class BccTool(Tracer):
+    """Its program is on the command line already."""
+
+    def argv(self, program: str) -> list[str]:
+        return list(self.command)
+
+
+def answer(bench: Bench) -> Answer:
+    bare = min(calls(_CALLS).least for _ in range(bench.rounds))
+    table = Table(
+        "Nanoseconds added to the traced call",
+        ("program", *(tracer.name for tracer in bench.tracers), "bcc's own tool"),
+        note=f"An untraced call took {bare:.0f} ns. The first row is what the call takes more with an empty "
+        "program; the rows below are what the program adds to that. In the `printf` row a tracer that can't keep up "
+        "drops events, which is cheaper than writing them. bcc's own tools (funccount, argdist, trace) want kernel "
+        "headers: a dash where there are none.",
+    )
+    empty: dict[str, float] = {}
+    ratios = {}
+    for label, program in PROGRAMS.items():
+        found = bench.least(lambda tracer, program=program: _per_call(tracer, program))  # type: ignore[misc]
+        base = empty or dict.fromkeys(found, bare)
+        added = {name: value - base[name] for name, value in found.items()}
+        bcc = _bcc(label, bench.rounds)
+        shown = f"{bcc - empty[OURS.name]:.1f}" if bcc and empty else "-"
+        table.rows.append([label, *(f"{added[tracer.name]:.1f}" for tracer in bench.tracers), shown])
+        empty = empty or found
+        if label in COMPARED and bench.newest:
+            ratios[f"ns added by {label.strip('`')}"] = max(added[OURS.name], 0.1) / max(added[bench.newest.name], 0.1)
+    return Answer([table], ratios)
+
+
+def _per_call(tracer: Tracer, program: str) -> float:
+    with tracing(tracer, program):
+        return calls(_CALLS).least
+
+
+def _bcc(label: str, rounds: int) -> float:
+    if label not in _BCC or not _bcc_works():
+        return 0.0
+    tool = BccTool("bcc", _BCC[label], notice="")
+    return min(_per_call(tool, "") for _ in range(rounds))
+
+
+@cache
+def _bcc_works() -> bool:
+    """It fails with status 0."""
+    try:
+        tried = subprocess.run(
+            ["funccount-bpfcc", "-d", "1", "t:syscalls:sys_enter_getpgid"],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=30,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return b"Failed" not in tried.stdout
