@@ -134,7 +134,7 @@ def calls(count: int, *, rate: int = 0, generator: str = "") -> Calls:
 def _generator() -> Path:
     folder = cache_folder() / "benchmarks"
     folder.mkdir(parents=True, exist_ok=True)
-    made, source = folder / "generator", HERE / "generator.c"
+    made, source = folder / "tj_bench", HERE / "generator.c"
     if not made.exists() or made.stat().st_mtime < source.stat().st_mtime:
         subprocess.run(["gcc", "-O2", "-o", made, source], check=True)
     return made

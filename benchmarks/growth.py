@@ -78,7 +78,7 @@ def _rates(bench: Bench) -> Table:
         ("events/s", *(tracer.name for tracer in bench.tracers)),
         note='`printf("%d %s\\n", pid, comm)`; what the tracer itself takes.',
     )
-    program = f'{CALL} /comm == "generator"/ {{ printf("%d %s\\n", pid, comm); }}'
+    program = f'{CALL} /comm == "tj_bench"/ {{ printf("%d %s\\n", pid, comm); }}'
     for rate in _RATES:
         found = bench.least(lambda tracer, rate=rate: _share(tracer, program, rate))  # type: ignore[misc]
         table.rows.append([str(rate), *(f"{found[tracer.name]:.1f}" for tracer in bench.tracers)])
@@ -115,7 +115,7 @@ def _inside(folder: Path) -> float:
     """The generator's least in a cgroup."""
     with tempfile.TemporaryDirectory() as temporary:
         enter = Path(temporary) / "enter"
-        generator = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tracejob/benchmarks/generator"
+        generator = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tracejob/benchmarks/tj_bench"
         enter.write_text(f'#!/bin/sh\necho $$ > "{folder}/cgroup.procs"\nexec {generator} "$@"\n')
         enter.chmod(0o700)
         return calls(200_000, generator=str(enter)).least

@@ -36,7 +36,7 @@ def wildcard(count: int) -> str:
 
 
 def answer(bench: Bench) -> Answer:
-    new = [tracer for tracer in bench.tracers if tracer.notice]
+    new = [tracer for tracer in bench.tracers[:2] if tracer.notice]  # ours, and the newest bpftrace
     once = Bench(bench.tracers, rounds=1)
     table = Table(
         "Many probes, and the end",

@@ -3,6 +3,10 @@
 The map's pages are: the consumer's position (ours to write), the producer's position, then the data twice in a row,
 so that a record never wraps. Each record has an eight-byte header: its length with a busy bit (31) and a discard bit
 (30).
+
+Both sides look at the positions while the other one writes them, so each has to be read and written by one instruction.
+A memoryview of native words does that; struct with an explicit byte order goes byte by byte, and the kernel would now
+and then see half of a new position, and find the buffer full.
 """
 
 from __future__ import annotations
@@ -21,8 +25,8 @@ HEADER = 8
 _RUN = 4096
 _STRETCH = 1 << 20
 _PAGE = mmap.PAGESIZE
-_U32 = struct.Struct("<I")
-_U64 = struct.Struct("<Q")
+_U32 = struct.Struct("@I")
+_U64 = struct.Struct("@Q")
 
 Handler = Callable[[int, memoryview], None]
 """Takes an event's id and its record (valid only during the call)."""
@@ -47,7 +51,9 @@ class RingBuffer:
         self._stretch: mmap.mmap | None = None
         self._data = memoryview(b"")
         self._base = 0  # the position of the data's first byte
-        self._position: int = _U64.unpack_from(self._consumer, 0)[0]
+        self._produced = memoryview(self._producer)[:8].cast("Q")
+        self._consumed = memoryview(self._consumer)[:8].cast("Q")
+        self._position: int = self._consumed[0]
 
     def __enter__(self) -> RingBuffer:
         return self
@@ -59,7 +65,7 @@ class RingBuffer:
 
     def pending(self) -> int:
         """Bytes that wait."""
-        produced: int = _U64.unpack_from(self._producer, 0)[0]
+        produced = self._produced[0]
         return int(produced - self._position)
 
     def peek(self) -> list[int]:
@@ -82,7 +88,7 @@ class RingBuffer:
         batches: for events whose records all have one size, what to do with many at once.
         """
         position = self._position
-        produced: int = _U64.unpack_from(self._producer, 0)[0]
+        produced = self._produced[0]
         count = 0
         unpack_header, unpack_id = _U32.unpack_from, _U64.unpack_from
         try:
@@ -108,14 +114,14 @@ class RingBuffer:
                         position = before + run * stride
                         count += run
                         batches[event](data[start : start + run * stride])
-                        _U64.pack_into(self._consumer, 0, position)  # room for more, while this goes on
+                        self._consumed[0] = position  # room for more, while this goes on
                         continue
                 count += 1
                 handle(event, data[body : body + size])
         finally:
             # Also when the handler raises: its record counts as taken.
             self._position = position
-            _U64.pack_into(self._consumer, 0, position)
+            self._consumed[0] = position
         return count
 
     def _run(self, start: int, most: int, *, length: int, event: int) -> int:
@@ -159,5 +165,7 @@ class RingBuffer:
 
     def close(self) -> None:
         self._release()
+        self._produced.release()
+        self._consumed.release()
         self._producer.close()
         self._consumer.close()
