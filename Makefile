@@ -17,6 +17,8 @@ CLUSTER := PYTHONPATH=scripts $(PYTHON) -m kindcluster
 MATRIX  := PYTHONPATH=scripts $(PYTHON) -m kernelmatrix
 KERNELS ?= 5.10 6.1 6.12 7.2
 PART    ?= all
+# What `make bench` is told: BENCH="--only added events --rounds 5 --print"
+BENCH   ?=
 UNIT    := not kernel and not e2e and not matrix
 stage    = @echo; echo "==== $(1) ($$(date +%T))"
 
@@ -54,6 +56,7 @@ check: venv ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	cd scripts && ../$(BIN)/mypy --config-file ../pyproject.toml -p kindcluster -p kernelmatrix
+	$(BIN)/mypy -m benchmarks.__main__
 	$(BIN)/lint-imports
 
 .PHONY: generate
@@ -86,7 +89,12 @@ endif
 	$(BIN)/pytest -m e2e -n 4 --dist loadfile --durations=10 $(if $(KUBECONFIG_FILE),--kubeconfig $(KUBECONFIG_FILE)) tests
 
 .PHONY: bench
-bench: venv ## Measure on the cluster: create -> attached, stage by stage, the median of ten
+bench: venv ## Measure side by side with bpftrace and bcc's tools, into docs/benchmarks.md (root; a quarter of an hour)
+	@scripts/install-deps.sh bench
+	$(BIN)/python -m benchmarks $(BENCH)
+
+.PHONY: bench-cluster
+bench-cluster: venv ## Measure on the cluster: create -> attached, stage by stage, the median of ten
 	@$(BIN)/python benchmarks/create_to_attached.py \
 	  --kubeconfig $(or $(KUBECONFIG_FILE),$$($(CLUSTER) up))
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Install what the demo, the tests or the kernel matrix need from Debian, when it is missing. In: `demo`, `test` or `matrix`.
+# Install what the demo, the tests, the kernel matrix or the benchmarks need from Debian, when it is missing. In: `demo`,
+# `test`, `matrix` or `bench`.
 # Out: packages.
 set -eu
 demo="python3 python3-venv python3-bpfcc ca-certificates"
@@ -9,8 +10,9 @@ case "${1:-test}" in
 	demo) wanted=$demo ;;
 	test) wanted="$test $matrix" ;;
 	matrix) wanted=$matrix ;;
+	bench) wanted="$demo gcc libc6-dev bpftrace mmdebstrap bpfcc-tools" ;;
 	*)
-		echo "usage: $0 [demo|test|matrix]" >&2
+		echo "usage: $0 [demo|test|matrix|bench]" >&2
 		exit 2
 		;;
 esac
