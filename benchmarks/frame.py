@@ -66,8 +66,7 @@ class Running:
     def stop(self) -> float:
         """Seconds from Ctrl-C until it has ended."""
         start = time.monotonic()
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(_PATIENCE)
+        _end(self.process)
         return time.monotonic() - start
 
 
@@ -88,9 +87,17 @@ def tracing(tracer: Tracer, program: str, *, environment: dict[str, str] | None 
             _wait_attached(process, out, tracer)
             yield Running(process, out, time.monotonic() - start)
         finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGINT)
-                process.wait(_PATIENCE)
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _wait_attached(process: subprocess.Popen[bytes], out: Path, tracer: Tracer) -> None:
