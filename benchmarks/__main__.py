@@ -79,9 +79,9 @@ QUESTIONS: dict[str, Callable[[Bench], Answer]] = {
     "start": _start,
     "added": added.answer,
     "events": events.answer,
-    "leaving": leaving.answer,
     "weight": weight.answer,
     "growth": growth.answer,
+    "leaving": leaving.answer,
 }
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ BUFFER = {"BPFTRACE_PERF_RB_PAGES": "2048"}
 """8 MiB for all, which is our default."""
 
 _SECONDS = 1.0
-_SATURATION = 1_500_000
+_SATURATION = 1_000_000
 _QUIET = 0.3
 _KEPT_UP = 0.7
 _LINE = b" tj_bench\n"
