@@ -39,7 +39,6 @@ test: ## Everything: static checks, unit, real BPF, a real cluster
 	@scripts/install-deps.sh test
 	@$(MAKE) --no-print-directory venv
 	@$(MAKE) --no-print-directory check test-unit test-kernel test-e2e
-	@$(MAKE) --no-print-directory test-kernels KERNELS="6.1 7.2" PART=short
 
 .PHONY: test-fast
 test-fast: venv check test-unit ## The inner loop: static checks and unit tests
