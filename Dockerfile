@@ -20,7 +20,7 @@ RUN --mount=type=secret,id=ca \
     pip install --quiet --no-cache-dir --no-compile --require-hashes --target /opt/tracejob -r requirements/operator.txt \
     && find /opt/tracejob -depth \( -name tests -o -name test -o -name __pycache__ \) -type d -exec rm -rf {} +
 # Byte code of what the operator imports, and of nothing else: made once here, not at every start.
-RUN PYTHONPATH=/opt/tracejob python3 -c "import kopf, kubernetes.aio.client, kubernetes.aio.config, jinja2"
+RUN PYTHONPATH=/opt/tracejob python3 -c "import kopf, kubernetes.aio.client, kubernetes.aio.config"
 
 FROM build AS agent-packages
 RUN --mount=type=secret,id=ca \

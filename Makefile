@@ -59,8 +59,9 @@ check: venv ## ruff, mypy, import-linter
 	$(BIN)/lint-imports
 
 .PHONY: generate
-generate: venv ## Write the CRDs in crds/ from the types in crds/tracejob_api
+generate: venv ## Write the CRDs from the types in crds/tracejob_api, and the compiled templates of the C generator
 	PYTHONPATH=crds $(BIN)/python -m tracejob_api.schema crds
+	PYTHONPATH=node-agent $(BIN)/python -m tracelang.codegen.compile_templates
 
 .PHONY: test-unit
 test-unit: venv ## Tests that need neither root nor a cluster

@@ -1,20 +1,16 @@
-"""The C text of a program from its parts, as a person would lay it out. Strings in, one string out.
+"""The C text of a program from its parts, laid out by templates/program.c.j2. Strings in, one string out.
 
-The few pieces of templates/runtime that come in variants are jinja2 templates. What every program has is laid out here:
-jinja2 takes longer to import than a small program to compile (docs/decisions/0002-direct-start.md).
+Pieces of templates/runtime are C as it stands; the few that come in variants are templates too.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 
+from tracelang.codegen.template_runtime import render
 from tracelang.structs import Struct, field
 
-_HEAD = (
-    "/* Made by tracejob from a tracing program. "
-    "Maps are bpf_pseudo_fd(1, n): the loader puts their descriptors there. */"
-)
 _PIECES = f"{os.path.dirname(__file__)}/templates/runtime"  # noqa: PTH120 - pathlib isn't needed for this
 
 
@@ -60,52 +56,16 @@ class FileText(Struct, frozen=True):
 
 
 def lay_out(file: FileText) -> str:
-    return "".join(f"{line}\n" for line in _file(file))
-
-
-def _file(file: FileText) -> Iterator[str]:
-    yield _HEAD
-    yield ""
-    for item in file.maps:
-        yield f"#define {item.macro} ((void *)bpf_pseudo_fd(1, {item.index})) /* {item.note} */"
-    for name, number in file.numbers.items():
-        yield f"#define {name} {number}ULL"
-    yield ""
-    for event in file.events:
-        yield from _struct(event.name, event.members, "__attribute__((packed, aligned(8)));")
-    for piece in file.runtime:
-        yield _piece(piece, file.variants)
-    for program in file.programs:
-        for struct in program.structs:
-            yield from _struct(struct.name, map(_aligned, struct.members), ";")
-        for function in program.functions:
-            yield from _function(function)
-
-
-def _struct(name: str, members: Iterable[str], end: str) -> Iterator[str]:
-    yield f"struct {name} {{"
-    for member in members:
-        yield f"  {member};"
-    yield f"}} {end}" if end != ";" else "};"
-    yield ""
-
-
-def _aligned(member: str) -> str:
-    return f"{member} __attribute__((aligned(8)))" if "[" in member and "aligned" not in member else member
-
-
-def _function(function: FunctionText) -> Iterator[str]:
-    yield ""
-    if function.comment:
-        yield f"/* {function.comment} */"
-    if function.is_inlined:
-        yield f"static __always_inline {function.head}"
-    else:
-        yield f'__attribute__((section(".bpf.fn.{function.name}")))'
-        yield function.head
-    yield "{"
-    yield from function.lines
-    yield "}"
+    return render(
+        "program.c.j2",
+        {
+            "maps": file.maps,
+            "numbers": file.numbers.items(),
+            "events": file.events,
+            "runtime": [_piece(name, file.variants) for name in file.runtime],
+            "programs": file.programs,
+        },
+    )
 
 
 def _piece(name: str, variants: Mapping[str, object]) -> str:
@@ -113,6 +73,4 @@ def _piece(name: str, variants: Mapping[str, object]) -> str:
     if os.path.exists(path):  # noqa: PTH110 - see above
         with open(path, encoding="utf-8") as text:  # noqa: PTH123 - see above
             return text.read()
-    from tracelang.codegen.variants import render_piece
-
-    return render_piece(name, variants)
+    return render(f"runtime/{name}.c.j2", variants)
