@@ -35,18 +35,25 @@ class HostCompiler:
     ) -> None:
         pass
 
-    def compile(self, source: str, functions: Iterable[str]) -> dict[str, bytes]:
+    def begin(self, source: str, functions: Iterable[str]) -> None:
         text = ("\n".join(functions) + "\0" + source).encode()
         host, _, port = os.environ[VARIABLE].partition(":")
-        with socket.create_connection((host, int(port)), timeout=120) as service:
-            service.sendall(struct.pack("<I", len(text)) + text)
-            answer = bytearray()
-            while chunk := service.recv(1 << 16):
+        self._service = socket.create_connection((host, int(port)), timeout=120)
+        self._service.sendall(struct.pack("<I", len(text)) + text)
+
+    def finish(self) -> dict[str, bytes]:
+        answer = bytearray()
+        with self._service:
+            while chunk := self._service.recv(1 << 16):
                 answer += chunk
         if answer[:1] == b"\1":
             return unpack(memoryview(answer)[1:])
         said = answer[1:].decode(errors="replace")
         raise CompileFault(f"the machine outside couldn't compile it: {said}", log=said)
+
+    def compile(self, source: str, functions: Iterable[str]) -> dict[str, bytes]:
+        self.begin(source, functions)
+        return self.finish()
 
 
 def use() -> None:
