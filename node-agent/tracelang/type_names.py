@@ -19,6 +19,7 @@ from tracelang.types import (
     ArrayType,
     BufferType,
     EnumType,
+    FloatType,
     InetType,
     IntType,
     MacType,
@@ -44,8 +45,8 @@ _FIXED: dict[str, Type] = {
     "bool": BOOL,
     "_Bool": BOOL,
     "void": VOID,
-    "float": IntType(32, signed=False),  # BPF has no floating point: its bytes
-    "double": U64,
+    "float": FloatType(32, signed=False),
+    "double": FloatType(64, signed=False),
     "string": StringType(0),
     "buffer": BufferType(0),
     "inet": InetType(),

@@ -205,6 +205,12 @@ def yielded_type(aggregate: AggregateType) -> Type | None:
     return None
 
 
+def stats_record(aggregate: AggregateType) -> RecordType:
+    """One value of a stats() map where it is printed: what bpftrace shows of it."""
+    number = S64 if aggregate.signed else U64
+    return RecordType((("count", U64), ("average", number), ("total", number)))
+
+
 def aggregate_name(aggregate: AggregateType) -> str:
     return f"{aggregate.kind.value}()"
 

@@ -39,6 +39,10 @@ class IntType(Type, frozen=True):
     signed: bool
 
 
+class FloatType(IntType, frozen=True):
+    """`float`, `double`, which BPF has not: read alone it is its bytes, as a number; inside a struct it prints null."""
+
+
 class BoolType(Type, frozen=True):
     pass
 

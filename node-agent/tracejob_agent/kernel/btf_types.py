@@ -14,6 +14,7 @@ from tracelang.types import (
     ArrayType,
     BoolType,
     EnumType,
+    FloatType,
     IntType,
     PointerType,
     StringType,
@@ -137,7 +138,7 @@ class BtfTypes:
             case Kind.VOLATILE | Kind.CONST | Kind.RESTRICT | Kind.TYPE_TAG | Kind.DECL_TAG | Kind.VAR:
                 return self.of(record.size_or_type)
             case Kind.FLOAT:
-                return IntType(min(record.size_or_type * 8, 64), signed=False)
+                return FloatType(min(record.size_or_type * 8, 64), signed=False)
         return VOID
 
     def _integer(self, record: Record) -> Type:

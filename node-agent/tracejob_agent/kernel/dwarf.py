@@ -22,6 +22,7 @@ from tracelang.types import (
     ArrayType,
     BoolType,
     EnumType,
+    FloatType,
     IntType,
     PointerType,
     StringType,
@@ -45,6 +46,7 @@ _TRANSPARENT = {"DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "
 _POINTERS = {"DW_TAG_pointer_type", "DW_TAG_reference_type", "DW_TAG_rvalue_reference_type"}
 _NAMED = {"DW_TAG_subprogram", "DW_TAG_typedef", "DW_TAG_base_type", "DW_TAG_enumeration_type", *_STRUCTS}
 _LONGEST_CHAIN = 64
+_FLOATS = (3, 4)  # complex, real
 _BOOLEAN, _SIGNED, _SIGNED_CHAR = 2, 5, 6
 
 
@@ -316,6 +318,8 @@ def _base(die: DIE) -> Type:
         return BoolType()
     if not _size(die):
         return VOID  # Rust's ()
+    if encoding in _FLOATS:
+        return FloatType(min(_size(die) * 8, 64), signed=False)
     return IntType(min(_size(die) * 8, 64), signed=encoding in (_SIGNED, _SIGNED_CHAR))
 
 
@@ -336,7 +340,7 @@ def _beneath(die: DIE | None) -> DIE | None:
 
 def _is_float(die: DIE | None) -> bool:
     die = _beneath(die)
-    return die is not None and die.tag == "DW_TAG_base_type" and die.attributes["DW_AT_encoding"].value in (3, 4)
+    return die is not None and die.tag == "DW_TAG_base_type" and die.attributes["DW_AT_encoding"].value in _FLOATS
 
 
 def _enumeration(die: DIE) -> EnumType:

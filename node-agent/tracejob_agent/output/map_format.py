@@ -12,7 +12,7 @@ from tracejob_agent.output.names import Names
 from tracejob_agent.output.show import json_integer, json_text, json_writer, text_writer
 from tracejob_agent.output.tseries_format import time_series_json, time_series_text
 from tracelang.plan import UserMap
-from tracelang.types import AggregateType, Aggregation, TupleType, Type
+from tracelang.types import AggregateType, Aggregation, IntType, TupleType, Type
 
 _PICTURES = (Aggregation.HIST, Aggregation.LHIST, Aggregation.TSERIES)
 _NUMBERS = (Aggregation.COUNT, Aggregation.SUM, Aggregation.MIN, Aggregation.MAX)
@@ -40,33 +40,43 @@ class MapFormat:
 
     def text(self, raw: RawEntries, *, top: int = 0, divisor: int = 1, unset: bool = False) -> str:
         """All entries, or the `top` greatest; "" when there is nothing."""
+        divisor = self._divisor(divisor)
         write_key = key_writer(self._user.key, self._names)
         is_picture = self._aggregate is not None and self._aggregate.kind in _PICTURES
         lines = []
         write_value = self._value_text
-        if self._aggregate is not None and self._aggregate.kind in _NUMBERS and divisor <= 1:
+        if self._aggregate is not None and self._aggregate.kind in _NUMBERS and divisor == 1:
             write_value = _plain_number
         for entry in self._chosen(raw, top, unset=unset):
             label = f"{self._label}[{write_key(entry.key)}]" if self._user.key is not None else self._label
-            value = write_value(entry.value, divisor or 1)
+            value = write_value(entry.value, divisor)
             lines.append(f"{label}:\n{value}\n" if is_picture else f"{label}: {value}\n")
         return "".join(lines)
 
     def json(self, raw: RawEntries, *, top: int = 0, divisor: int = 1, unset: bool = False) -> str:
-        """One line, without its end; "" when there is nothing."""
+        """One line, without its end; "" when there is nothing, but of averages and stats an object without members."""
+        divisor = self._divisor(divisor)
         entries = self._chosen(raw, top, unset=unset)
-        if not entries:
-            return ""
         kind = _JSON_KINDS.get(self._aggregate.kind, "map") if self._aggregate else "map"
+        if not entries:
+            return self._json_line(kind, "{}") if kind == "stats" else ""
         if self._user.key is None:
-            data = self._value_json(entries[0].value, divisor or 1)
+            data = self._value_json(entries[0].value, divisor)
         else:
             write_key = key_writer(self._user.key, self._names, compact=True)
             pairs = (
-                f"{json_text(write_key(entry.key))}: {self._value_json(entry.value, divisor or 1)}" for entry in entries
+                f"{json_text(write_key(entry.key))}: {self._value_json(entry.value, divisor)}" for entry in entries
             )
             data = f"{{{', '.join(pairs)}}}"
+        return self._json_line(kind, data)
+
+    def _json_line(self, kind: str, data: str) -> str:
         return f'{{"type": "{kind}", "data": {{{json_text(self._label)}: {data}}}}}'
+
+    def _divisor(self, divisor: int) -> int:
+        """0 divides by one, as upstream has it; numbers of 64 bits take a negative one as unsigned, of 32 bits."""
+        is_wide = not isinstance(self._user.value, IntType) or self._user.value.bits == 64
+        return divisor % (1 << 32) if divisor < 0 and is_wide else divisor or 1
 
     def _chosen(self, raw: RawEntries, top: int, *, unset: bool) -> list[Entry]:
         is_picture = self._aggregate is not None and self._aggregate.kind in _PICTURES
@@ -131,6 +141,6 @@ def _number(value: Any) -> int:
 
 def _divided(number: int, divisor: int) -> int:
     """As C divides: towards zero."""
-    if divisor <= 1:
+    if divisor == 1:
         return number
-    return abs(number) // divisor * (1 if number >= 0 else -1)
+    return abs(number) // abs(divisor) * (1 if (number >= 0) == (divisor > 0) else -1)

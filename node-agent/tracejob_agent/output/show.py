@@ -14,6 +14,7 @@ from tracelang.types import (
     BoolType,
     BufferType,
     EnumType,
+    FloatType,
     PointerType,
     RecordType,
     StackType,
@@ -33,6 +34,8 @@ def text_writer(type_: Type, names: Names, *, compact: bool = False) -> Writer:
     """compact: without blanks between parts, as JSON's map keys are spelled."""
     comma = "," if compact else ", "
     match type_:
+        case FloatType():
+            return lambda value: "null"
         case BoolType():
             return lambda value: "true" if value else "false"
         case EnumType(variants=variants):
@@ -65,6 +68,8 @@ def text_writer(type_: Type, names: Names, *, compact: bool = False) -> Writer:
 
 def json_writer(type_: Type, names: Names) -> Writer:
     match type_:
+        case FloatType():
+            return lambda value: "null"
         case BoolType():
             return lambda value: "true" if value else "false"
         case BufferType():

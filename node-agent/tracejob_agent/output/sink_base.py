@@ -79,5 +79,5 @@ def map_formats(plan: Plan, names: Names) -> dict[str, MapFormat]:
 
 
 def print_arguments(event: EventSpec) -> tuple[int, int]:
-    """(top, div) of a print(@m, top, div)."""
-    return int(event.options.get("top", 0)), int(event.options.get("div", 1))
+    """(top, div) of a print(@m, top, div). A negative top is no limit."""
+    return max(int(event.options.get("top", 0)), 0), int(event.options.get("div", 1))

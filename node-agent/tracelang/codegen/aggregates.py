@@ -7,9 +7,9 @@ lookup and an add; only the first use of a key pays for an insertion. Layouts ar
 from __future__ import annotations
 
 from tracelang import ir
-from tracelang.codegen import expressions, maps
+from tracelang.codegen import expressions, maps, places
 from tracelang.codegen.failures import map_is_full
-from tracelang.codegen.values import CodegenError, c_type
+from tracelang.codegen.values import CodegenError, Place, c_type
 from tracelang.codegen.writer import Writer
 from tracelang.plan import Counter
 from tracelang.types import (
@@ -140,9 +140,29 @@ def _time_series(writer: Writer, kind: AggregateType, *, slot: str, number: str)
 
 def read(writer: Writer, where: maps.Target, type_: Type) -> str:
     """The number that an aggregate is in an expression: merged over the CPUs."""
-    value = where.typed.value
-    assert isinstance(value, AggregateType)
-    kind = c_type(type_)
+    total, count = _merged(writer, where)
+    if _aggregate(where).kind is Aggregation.AVG:
+        total = _mean(writer, where, total=total, count=count)
+    return f"({c_type(type_)}){total}"
+
+
+def read_stats(writer: Writer, where: maps.Target) -> Place:
+    """What stats() collected, merged over the CPUs, as the record that type_rules.stats_record describes."""
+    total, count = _merged(writer, where)
+    mean = writer.temp_of("u64", _mean(writer, where, total=total, count=count), "mean")
+    record = writer.buffer(24, "stats")
+    for offset, number in ((0, count), (8, mean), (16, total)):
+        places.store_scalar(writer, record.at(offset), "u64", number)
+    return record
+
+
+def _aggregate(where: maps.Target) -> AggregateType:
+    assert isinstance(where.typed.value, AggregateType)
+    return where.typed.value
+
+
+def _merged(writer: Writer, where: maps.Target) -> tuple[str, str]:
+    """(total or extreme, how many values): variables of the C program."""
     cpus = max(writer.module.facts.cpu_count(), 1) if where.is_per_cpu else 1
     total = writer.temp_of("u64", "0", "total")
     count = writer.temp_of("u64", "0", "values")
@@ -155,13 +175,15 @@ def read(writer: Writer, where: maps.Target, type_: Type) -> str:
         )
         part = writer.temp_of("u64 *", source, "part")
         with writer.block(f"if ({part})"):
-            _merge(writer, value, part=part, total=total, count=count)
-    if value.kind in (Aggregation.AVG, Aggregation.STATS):
-        if value.signed:
-            divide = writer.module.need("signed_divide")
-            return f"({kind}){divide}((s64){total}, (s64){count})"
-        return f"({kind})({count} ? {total} / {count} : 0)"
-    return f"({kind}){total}"
+            _merge(writer, _aggregate(where), part=part, total=total, count=count)
+    return total, count
+
+
+def _mean(writer: Writer, where: maps.Target, *, total: str, count: str) -> str:
+    if _aggregate(where).signed:
+        divide = writer.module.need("signed_divide")
+        return f"{divide}((s64){total}, (s64){count})"
+    return f"({count} ? {total} / {count} : 0)"
 
 
 def _merge(writer: Writer, value: AggregateType, *, part: str, total: str, count: str) -> None:

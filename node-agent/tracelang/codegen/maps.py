@@ -91,6 +91,8 @@ def read_scalar(writer: Writer, expr: ir.MapValue) -> str:
 def value_place(writer: Writer, expr: ir.MapValue) -> Place:
     """The value's memory inside the map; zero bytes where the key isn't there."""
     where = target(writer, expr.map, expr.key)
+    if isinstance(where.typed.value, AggregateType):
+        return aggregates.read_stats(writer, where)
     slot = lookup(writer, where, kind="u8")
     zeros = writer.zeros(size_of(where.typed.value))
     with writer.block(f"if (!{slot})"):

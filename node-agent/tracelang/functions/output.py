@@ -114,8 +114,6 @@ def _print_map(body: Body, call: nodes.Call, node: nodes.Map) -> ir.Expr:
         number = literal_number(body, call, index)
         if number is None:
             return missing(call.span)
-        if number < 0:
-            return body.error(call.span, f"print() expects a positive number for {name} ({number} provided)")
         options[name] = number
     aggregate = symbol.aggregate
     if aggregate is not None and aggregate.kind is Aggregation.STATS and len(call.arguments) > 1:

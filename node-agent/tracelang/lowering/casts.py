@@ -17,6 +17,7 @@ from tracelang.types import (
     ArrayType,
     BoolType,
     EnumType,
+    FloatType,
     IntType,
     PointerType,
     StringType,
@@ -33,10 +34,13 @@ def written_type(body: Body, written: nodes.TypeName) -> Type | None:
         body.error(written.span, f"Invalid variable declaration type: {written.name}")
         return None
     type_ = _user_type(body, written) or body.analysis.types.resolve(written, lambda of: type_of(body, of))
-    if type_ is None:
+    if type_ is None or isinstance(type_, FloatType):
         name = written.name
         hint = did_you_mean(name, body.analysis.types.names())
+        if isinstance(type_, FloatType):
+            hint = f"BPF has no floating point; the bytes are a uint{type_.bits}"
         body.error(written.span, f'Cannot resolve unknown type "{name}"', hint)
+        return None
     return type_
 
 

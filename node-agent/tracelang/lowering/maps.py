@@ -9,8 +9,8 @@ from tracelang.lowering.convert import convert
 from tracelang.lowering.warnings import looked_up
 from tracelang.source import Span
 from tracelang.symbols import MapSymbol
-from tracelang.type_rules import UnresolvedType, aggregate_name, harden, is_known, show, yielded_type
-from tracelang.types import AggregateType, NoneType, TupleType, Type, VoidType
+from tracelang.type_rules import UnresolvedType, aggregate_name, harden, is_known, show, stats_record, yielded_type
+from tracelang.types import AggregateType, Aggregation, NoneType, TupleType, Type, VoidType
 
 
 def use_map(body: Body, node: nodes.Map, *, writes: bool) -> MapSymbol | None:
@@ -65,17 +65,22 @@ def lower_key(body: Body, keys: tuple[nodes.Expression, ...], symbol: MapSymbol,
 
 
 def read_map(body: Body, node: nodes.Map) -> ir.Expr:
-    """`@m` or `@m[k]` as a value."""
+    """`@m` or `@m[k]` as a value; of a stats() map a record of its numbers."""
     body.analysis.map_reads.setdefault(node.name, node.span)
     symbol = use_map(body, node, writes=False)
     if symbol is None:
         return missing(node.span)
     key = map_key(body, node, symbol)
-    type_ = value_type(body, symbol, node.span)
+    aggregate = symbol.aggregate
+    if aggregate is not None and aggregate.kind is Aggregation.STATS:
+        symbol.merged = True
+        type_: Type | None = stats_record(aggregate)
+    else:
+        type_ = value_type(body, symbol, node.span)
     if type_ is None or isinstance(type_, UnresolvedType) or (key is not None and not is_known(key.type)):
         return missing(node.span)
     value = ir.MapValue(node.span, harden(type_), symbol.name, key)
-    return value if symbol.aggregate is not None else looked_up(body, value)
+    return value if aggregate is not None else looked_up(body, value)
 
 
 def value_type(body: Body, symbol: MapSymbol, span: Span) -> Type | None:

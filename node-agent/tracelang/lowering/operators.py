@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from typing import Any
 
 from tracelang import ir, nodes
 from tracelang.lowering.body import Body, missing
@@ -55,7 +56,7 @@ from tracelang.types import (
 
 __all__ = ["lower_binary", "lower_increment", "lower_unary"]
 
-COMPARISONS: dict[str, Callable[[int, int], bool]] = {
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -117,16 +118,14 @@ def _compare(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -
             return _scalar_compare(node, left=left, right=right, type_=U64)
         case (PointerType(), other) | (other, PointerType()) if is_integer(other):
             return _scalar_compare(node, left=left, right=right, type_=U64)
-        case StringType(), StringType() if node.operator in ("==", "!="):
-            return _compare_strings(node, left=left, right=right)
+        case StringType(), StringType():
+            return _compare_strings(body, node, left=left, right=right)
         case (ArrayType() | TupleType() | RecordType() | BufferType(), _):
             return _compare_memory(body, node, left=left, right=right)
     if is_integer(left.type) and is_integer(right.type):
         return _scalar_compare(node, left=left, right=right, type_=comparison_type(left.type, right.type))
     if isinstance(left.type, TaggedType | TimestampType) and left.type == right.type:
         return _scalar_compare(node, left=left, right=right, type_=U64)
-    if isinstance(left.type, StringType) and isinstance(right.type, StringType):
-        return _unusable(body, node, left.type, right.type)
     if type(left.type) is type(right.type) and node.operator in ("==", "!="):
         size = size_of(harden(left.type))
         return ir.MemoryCompare(node.span, BOOL, left, right, size, node.operator == "==")
@@ -150,12 +149,14 @@ def _scalar_compare(node: nodes.Binary, *, left: ir.Expr, right: ir.Expr, type_:
     return ir.Compare(node.span, BOOL, node.operator, a, b)
 
 
-def _compare_strings(node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -> ir.Expr:
-    equal = node.operator == "=="
+def _compare_strings(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -> ir.Expr:
+    """Two literals have an order, by their bytes; of others only equality can be asked."""
     a, b = constant_text(left), constant_text(right)
     if a is not None and b is not None:
-        return ir.Constant(node.span, BOOL, int((a == b) == equal))
-    return ir.StringCompare(node.span, BOOL, left, right, None, equal)
+        return ir.Constant(node.span, BOOL, int(COMPARISONS[node.operator](a, b)))
+    if node.operator not in ("==", "!="):
+        return _unusable(body, node, left.type, right.type)
+    return ir.StringCompare(node.span, BOOL, left, right, None, node.operator == "==")
 
 
 def _compare_memory(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -> ir.Expr:

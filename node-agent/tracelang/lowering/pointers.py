@@ -12,6 +12,7 @@ from tracelang.types import (
     U64,
     AddressSpace,
     AggregateType,
+    FloatType,
     IntType,
     PointerType,
     StructType,
@@ -29,6 +30,8 @@ def loaded(body: Body, type_: Type, space: AddressSpace) -> Type:
     """The type of a value that was read in `space`: a pointer found there points there."""
     if isinstance(type_, PointerType) and type_.space is AddressSpace.NONE:
         return PointerType(type_.target, space if space not in _OWN else body.space)
+    if isinstance(type_, FloatType):
+        return IntType(type_.bits, signed=False)
     return type_
 
 
