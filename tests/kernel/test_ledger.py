@@ -24,7 +24,8 @@ from tracejob_api.request import AgentLimits
 GENERATOR = Path(__file__).parents[2] / "benchmarks" / "generator.c"
 ENTER = "tracepoint:syscalls:sys_enter_getpgid"
 LEAVE = "tracepoint:syscalls:sys_exit_getpgid"
-MINE = '/comm == "generator"/'
+NAME = f"maker-{os.getpid()}"  # of no other process: somebody else may be generating, too
+MINE = f'/comm == "{NAME}"/'
 SMALL_RING = "config = { perf_rb_pages = 16 } "
 RATES = [
     pytest.param(1_000, 500, id="1k/s"),
@@ -35,7 +36,7 @@ RATES = [
 
 @pytest.fixture(scope="module")
 def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("generator") / "generator"
+    path = tmp_path_factory.mktemp("generator") / NAME
     subprocess.run(["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", path, GENERATOR], check=True)
     return path
 
