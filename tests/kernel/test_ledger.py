@@ -83,7 +83,7 @@ def test_lines_and_losses_of_a_local_trace_add_up(rate: int, calls: int, generat
         assert process.stderr
         lost, skipped = told_lost(process.stderr.read())
         assert process.wait(30) == 0
-    delivered = (tmp_path / "out").read_bytes().count(b" of generator\n")
+    delivered = (tmp_path / "out").read_bytes().count(f" of {NAME}\n".encode())
     assert_adds_up(made, delivered=delivered, lost=lost, skipped=skipped)
     if rate == 1_000:
         assert delivered == made
