@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,17 @@ def test_the_launcher_follows_links(tmp_path: Path, environment: dict[str, str])
     link.symlink_to(START)
     answer = subprocess.run([link, "-V"], env=environment, capture_output=True, text=True, check=True)
     assert answer.stdout.startswith("bpftrace v")
+
+
+@pytest.mark.parametrize("milliseconds", [5, 15, 25, 40, 60, 90, 130, 180])
+def test_ctrl_c_at_any_moment_of_the_start_ends_it_without_a_word_of_python(
+    milliseconds: int, environment: dict[str, str]
+) -> None:
+    process = subprocess.Popen(
+        [START, "-e", TEXT], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(milliseconds / 1000)
+    process.send_signal(signal.SIGINT)
+    _, notices = process.communicate(timeout=60)
+    assert process.returncode in (0, 130, -signal.SIGINT)
+    assert "Traceback" not in notices
