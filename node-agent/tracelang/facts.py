@@ -117,6 +117,9 @@ class Facts(Protocol):
     def user_function(self, path: str, function: str) -> Signature | None:
         """From the binary's DWARF; None when it has none."""
 
+    def has_user_types(self, path: str) -> bool:
+        """Whether the binary has debugging information at all."""
+
     def user_struct(self, path: str, name: str) -> Layout | None: ...
 
     def user_type(self, path: str, name: str) -> Type | None: ...

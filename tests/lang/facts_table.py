@@ -109,6 +109,9 @@ class TableFacts:
     def iterator(self, name: str) -> Layout | None:
         return LAYOUTS.get(f"struct bpf_iter__{name}")
 
+    def has_user_types(self, path: str) -> bool:
+        return False
+
     def user_function(self, path: str, function: str) -> Signature | None:
         if function == "buy":
             return Signature(function, (Parameter("name", TEXT, 0), Parameter("count", S32, 1)), S32)

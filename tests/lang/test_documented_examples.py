@@ -26,8 +26,8 @@ _WITHOUT_EXAMPLE = {
     "join", "path", "percpu_kaddr", "skboutput",  # want what the table of facts, or this kernel, hasn't
 }  # fmt: skip
 _PROSE = re.sub(r"^```.*?^```", "", _PAGE, flags=re.DOTALL | re.MULTILINE)
-_EXPECTED = ("While loops are deprecated", "Positional parameter", "The debugf() builtin")
-"""What an example may be told: it shows `while`, it runs without parameters."""
+_EXPECTED = ("While loops are deprecated", "Positional parameter", "The debugf() builtin", "signed operands for")
+"""What an example may be told: it shows `while`, it divides, it runs without parameters."""
 _WORDS = set(re.findall(r"\w+", " ".join([*re.findall(r"`([^`]+)`", _PROSE), *_EXAMPLES])))
 
 

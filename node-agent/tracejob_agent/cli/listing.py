@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -101,8 +101,18 @@ def _of_provider(facts: HostFacts, provider: str, spec: str, *, verbose: bool) -
     if isinstance(parsed, Parsed):
         # The places of one probe have one name.
         found = {location.name: location for location in facts.locations(provider, parsed.parts)}
+        if verbose and provider in ("uprobe", "uretprobe"):
+            _warn_of_no_types(facts, found.values())
         for name, location in sorted(found.items()):
             yield from _entry(facts, provider, name, location, verbose=verbose)
+
+
+def _warn_of_no_types(facts: HostFacts, locations: Iterable[Location]) -> None:
+    """Once for each binary."""
+    binaries = {location.target: location.name.split(":")[1] for location in locations}
+    for target, path in binaries.items():
+        if not facts.has_user_types(target):
+            sys.stderr.write(f'WARNING: No DWARF found for "{path}", cannot show parameter info\n')
 
 
 def _everything_of(facts: HostFacts, provider: str) -> Iterator[tuple[str, Location]]:

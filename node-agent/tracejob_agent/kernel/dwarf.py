@@ -74,6 +74,10 @@ class DwarfTypes:
         except (OSError, ValueError, ELFError):
             return
 
+    @property
+    def is_there(self) -> bool:
+        return self._info is not None
+
     def function(self, name: str, address: int = 0) -> Signature | None:
         """`address`: where the symbol is, which finds the compilation unit without reading all of them."""
         return _unless_damaged(lambda: self._function(name, address))

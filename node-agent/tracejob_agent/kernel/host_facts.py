@@ -158,6 +158,10 @@ class HostFacts:
         symbol = binary.symbol(function)
         return binary.types.function(function, symbol.address if symbol else 0)
 
+    def has_user_types(self, path: str) -> bool:
+        binary = self.binaries.at(path)
+        return binary is not None and binary.types.is_there
+
     def user_struct(self, path: str, name: str) -> Layout | None:
         binary = self.binaries.at(path)
         return binary.types.struct(name) if binary else None

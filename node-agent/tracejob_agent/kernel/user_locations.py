@@ -36,7 +36,8 @@ def uprobe_locations(
             yield from _matching(binary, provider, function, unsafe=unsafe)
             continue
         for symbol, inside in _places(binary, function, offset):
-            if unsafe or not _danger(binary, symbol, inside):
+            forced = unsafe and not _outside(symbol, inside)
+            if forced or not _danger(binary, symbol, inside):
                 text = _shown(parts[-1], symbol=symbol, function=function, offset=offset)
                 yield from _location(binary, provider, symbol=symbol, offset=inside, text=text)
 
@@ -139,11 +140,16 @@ def _places(binary: Binary, function: str, offset: int) -> Iterator[tuple[Symbol
             yield candidate, offset
 
 
+def _outside(symbol: Symbol, offset: int) -> bool:
+    """Not in the function any more, which nobody can want, --unsafe or not."""
+    return bool(symbol.size) and offset >= symbol.size
+
+
 def _danger(binary: Binary, symbol: Symbol, offset: int) -> str:
     """Why a probe there might break the processes that run the file; "" when it is known to be safe."""
     if not symbol.size:
         return f"Could not determine boundary for {symbol.name} (symbol has size 0).\n{_FORCE}"
-    if offset >= symbol.size:
+    if _outside(symbol, offset):
         return f"Offset outside the function bounds ('{symbol.name}' size is {symbol.size})"
     if offset and not is_boundary(binary.code_of(symbol), offset):
         return f"Could not add uprobe into middle of instruction: {binary.path}:{symbol.name}+{offset}\n{_FORCE}"

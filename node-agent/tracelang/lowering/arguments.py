@@ -35,9 +35,13 @@ def argument_field(body: Body, name: str, span: Span) -> ir.Expr:
     fields = body.fields()
     if fields is None:
         body.accessed[name] = None
+        reason = f"Cannot read function parameters of {body.location.name}: there is no type information for it"
+        if body.provider.user_symbols and not body.facts.has_user_types(body.location.target):
+            path = body.location.name.split(":")[1]
+            reason = f'Could not parse arguments of "{body.location.name}": no debuginfo found for {path}'
         return body.error(
             span,
-            f"Cannot read function parameters of {body.location.name}: there is no type information for it",
+            reason,
             "use arg0, arg1 ..." if body.provider.positional is not Positional.NONE else "",
         )
     field = fields.get(name)

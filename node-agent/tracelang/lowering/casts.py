@@ -91,7 +91,23 @@ def lower_cast(body: Body, node: nodes.Cast) -> ir.Expr:
     value = body.lower(body, node.operand)
     if target is None or isinstance(target, UnresolvedType) or isinstance(value.type, UnresolvedType):
         return missing(node.span)
+    _warn_of_same_type(body, node, value, target)
     return cast(body, value, target, node.span)
+
+
+def _warn_of_same_type(body: Body, node: nodes.Cast, value: ir.Expr, target: Type) -> None:
+    """Of a map that counts nothing is said: what it yields isn't the type that it has."""
+    source = harden(value.type)
+    if isinstance(source, PointerType) and isinstance(target, PointerType):
+        is_same = source.target == target.target
+    else:
+        is_same = source == target and isinstance(source, IntType | EnumType | BoolType)
+    if isinstance(node.operand, nodes.PositionalParameter | nodes.Boolean):
+        return  # a literal, of the smallest type
+    is_aggregate = isinstance(value, ir.MapValue) and body.analysis.map(value.map).aggregate is not None
+    if is_same and not is_aggregate:
+        brackets = Span(node.span.start, node.type.span.end + 1, node.span.source)
+        body.warn(brackets, f"Unnecessary cast: expression is already of type {show(target)}")
 
 
 def cast(body: Body, value: ir.Expr, target: Type, span: Span) -> ir.Expr:

@@ -37,6 +37,7 @@ from tracelang.types import (
     BOOL,
     S64,
     U64,
+    Aggregation,
     ArrayType,
     BoolType,
     BufferType,
@@ -195,7 +196,7 @@ def _arithmetic(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr
     if folded is not None:
         return folded
     type_ = arithmetic_type(node.operator, left.type, right.type)
-    if node.operator in ("/", "%") and type_.signed and not _plain(left.type, right.type):
+    if node.operator in ("/", "%") and type_.signed and not _is_count(body, left) and not _same(left.type, right.type):
         body.warn(
             node.span,
             f"signed operands for '{node.operator}' can lead to undefined behavior "
@@ -210,8 +211,14 @@ def _arithmetic(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr
     return ir.Arithmetic(node.span, type_, node.operator, left, right)
 
 
-def _plain(left: Type, right: Type) -> bool:
-    return left == right or (isinstance(right, LiteralType) and not right.negative)
+def _same(left: Type, right: Type) -> bool:
+    return harden(left) == harden(right)
+
+
+def _is_count(body: Body, value: ir.Expr) -> bool:
+    """Whether it is a count() map, which can't be negative."""
+    aggregate = body.analysis.map(value.map).aggregate if isinstance(value, ir.MapValue) else None
+    return aggregate is not None and aggregate.kind is Aggregation.COUNT
 
 
 def _fold(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr) -> ir.Expr | None:

@@ -137,9 +137,13 @@ class _Expander:
             return
         for parameter, argument in zip(macro.parameters, call.arguments, strict=True):
             if not _fits(parameter, argument):
-                what = "a variable" if parameter.kind is Kind.VARIABLE else "a whole map"
+                what, mark = ("variable", "$") if parameter.kind is Kind.VARIABLE else ("map", "@")
+                message = (
+                    f"Mismatched arg. {macro.name}() expects a {what} for arg {mark}{parameter.name} "
+                    "but got an expression."
+                )
                 hint = f"declare the parameter as '{parameter.name}' to take any expression"
-                self.diagnostics.error(argument.span, f"{macro.name}() needs {what} here", notes=defined, hint=hint)
+                self.diagnostics.error(argument.span, message, notes=defined, hint=hint)
                 return
 
     # --- the body with arguments in it
