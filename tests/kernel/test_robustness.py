@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,7 +33,20 @@ _ONLY_BTF_BELOW_SYS_KERNEL = (
     "mkdir -p /mnt/btf; mount --bind /sys/kernel/btf /mnt/btf; mount -t tmpfs none /sys/kernel; "
     "mkdir /sys/kernel/btf; mount --bind /mnt/btf /sys/kernel/btf"
 )
+_CHECKOUT = Path(__file__).parents[2]
+
+
+def in_place_of(places: Sequence[str], options: str, *, then: str) -> str:
+    """Shell: an empty file system on each of the places, then a command for each. The checkout stays where it is."""
+    mounts = "; ".join(f"mount -t tmpfs -o {options} none {place}" for place in places)
+    afterwards = "; ".join(then.format(place) for place in places)
+    back = f"mkdir -p {_CHECKOUT}; mount --no-canonicalize --bind /proc/self/fd/9 {_CHECKOUT}; exec 9<&-"
+    return f"exec 9<{_CHECKOUT}; {mounts}; {back}; {afterwards}"
+
+
 _FULL_TMPFS = "mount -t tmpfs -o size=4k none {0}; dd if=/dev/zero of={0}/x bs=4k count=1 2>/dev/null"
+_READ_ONLY = "mount -o remount,ro {}"
+_FULL = "dd if=/dev/zero of={}/x bs=4k count=1 2>/dev/null"
 
 
 def maps_in_the_kernel() -> int:
@@ -81,13 +94,13 @@ WORKS = {
     ),
     "few files may be open": Machine(("prlimit", "--nofile=24:24")),
     "tracefs isn't mounted, but can be": Machine(in_mounts("umount -l /sys/kernel/tracing")),
-    "no folder for the cache": Machine(in_mounts("mount -t tmpfs -o ro none /var")),
+    "no folder for the cache": Machine(in_mounts(in_place_of(["/var"], "rw", then=_READ_ONLY))),
     "the cache's folder can't be written": Machine(
         in_mounts("mount -t tmpfs -o ro none /mnt"), more={"TRACEJOB_CACHE": "/mnt"}
     ),
     "the cache's disk is full": Machine(in_mounts(_FULL_TMPFS.format("/mnt")), more={"TRACEJOB_CACHE": "/mnt"}),
-    "nothing can be written in /tmp": Machine(in_mounts("mount -t tmpfs -o ro none /tmp"), more=NO_CACHE),
-    "/tmp is full": Machine(in_mounts(_FULL_TMPFS.format("/tmp")), more=NO_CACHE),
+    "nothing can be written in /tmp": Machine(in_mounts(in_place_of(["/tmp"], "rw", then=_READ_ONLY)), more=NO_CACHE),
+    "/tmp is full": Machine(in_mounts(in_place_of(["/tmp"], "size=4k", then=_FULL)), more=NO_CACHE),
     "no BTF, and none is needed": Machine(in_mounts("mount --bind /dev/null /sys/kernel/btf/vmlinux"), more=NO_CACHE),
 }
 
@@ -149,7 +162,7 @@ REFUSES = {
         words="in a user namespace",
     ),
     "no folder at all for the compiler": Machine(
-        in_mounts("; ".join(f"mount -t tmpfs -o ro none {place}" for place in ("/tmp", "/var", "/dev/shm", "/run"))),
+        in_mounts(in_place_of(["/tmp", "/var", "/dev/shm", "/run"], "rw", then=_READ_ONLY)),
         more=NO_CACHE,
         failure=records.Failure.NODE_UNSUPPORTED,
         words="the compiler needs 20 kB in /tmp, /run or /dev/shm",
