@@ -101,7 +101,7 @@ def _run_program(options: Options) -> int:
 
 
 def _reporting(action: "Callable[[], int]", *, name: str, text: str) -> int:
-    """What `action` gives; 1 when it fails, and why is said."""
+    """What `action` gives; another status when it fails, and why is said."""
     from tracejob_agent.errors import EngineError
 
     try:
@@ -118,6 +118,7 @@ def _reporting(action: "Callable[[], int]", *, name: str, text: str) -> int:
 
         sources = getattr(error, "sources", None) or (Source(name, text),)
         sys.stderr.write(render_diagnostics(error.diagnostics, sources, color=sys.stderr.isatty()))
+        return error.diagnostics.status
     return 1
 
 

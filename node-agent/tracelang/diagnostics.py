@@ -21,13 +21,17 @@ class Note(Struct, frozen=True):
 
 
 class Diagnostic(Struct, frozen=True):
-    """One cause, one diagnostic. `message` says what is wrong, `hint` what to try."""
+    """One cause, one diagnostic. `message` says what is wrong, `hint` what to try.
+
+    status: what a command that ends for this error exits with.
+    """
 
     severity: Severity
     span: Span
     message: str
     hint: str = ""
     notes: tuple[Note, ...] = ()
+    status: int = 1
 
 
 class Diagnostics(Struct):
@@ -35,11 +39,16 @@ class Diagnostics(Struct):
 
     items: list[Diagnostic] = field(default_factory=list)
 
-    def error(self, span: Span, message: str, *, hint: str = "", notes: tuple[Note, ...] = ()) -> None:
-        self.items.append(Diagnostic(Severity.ERROR, span, message, hint, notes))
+    def error(self, span: Span, message: str, *, hint: str = "", notes: tuple[Note, ...] = (), status: int = 1) -> None:
+        self.items.append(Diagnostic(Severity.ERROR, span, message, hint, notes, status))
 
     def warning(self, span: Span, message: str, *, hint: str = "", notes: tuple[Note, ...] = ()) -> None:
         self.items.append(Diagnostic(Severity.WARNING, span, message, hint, notes))
+
+    @property
+    def status(self) -> int:
+        """The exit status: of the first error."""
+        return next((item.status for item in self.items if item.severity is Severity.ERROR), 0)
 
     @property
     def failed(self) -> bool:

@@ -134,6 +134,9 @@ class Facts(Protocol):
     def refusal(self, provider: str, parts: tuple[str, ...]) -> str:
         """Why `locations` is empty although the provider works here ("" when nothing has that name)."""
 
+    def danger(self, provider: str, parts: tuple[str, ...]) -> str:
+        """Why a place that is there must not be probed, as bpftrace says when it attaches ("" when it may)."""
+
     def unsupported(self, provider: str) -> str:
         """Why this kernel can't serve the provider ("types": tell its structs), one sentence ("" when it can)."""
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tracejob_agent.kernel.binaries import Binaries
 from tracejob_agent.kernel.elf import Elf, ElfError
 from tracejob_agent.kernel.usdt import usdt_probes
-from tracejob_agent.kernel.user_locations import uprobe_locations, usdt_locations, user_refusal
+from tracejob_agent.kernel.user_locations import uprobe_locations, usdt_locations, user_danger, user_refusal
 
 
 def small_binary() -> bytes:
@@ -51,3 +51,4 @@ def test_a_damaged_binary_is_read_or_refused(damage: list[tuple[int, int]], leng
         list(uprobe_locations(binaries, "uprobe", ("/binary", "m*")))
         list(usdt_locations(binaries, ("/binary", "", "*")))
         user_refusal(binaries, "uprobe", ("/binary", "main+3"))
+        user_danger(binaries, ("/binary", "main+3"))

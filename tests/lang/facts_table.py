@@ -152,6 +152,9 @@ class TableFacts:
                 return (Location("iter:task", function="task"),)
         return ()
 
+    def danger(self, provider: str, parts: tuple[str, ...]) -> str:
+        return ""
+
     def refusal(self, provider: str, parts: tuple[str, ...]) -> str:
         if provider in ("uprobe", "uretprobe", "usdt") and parts[0] != LIBRARY:
             return f"{provider} target file '{parts[0]}' does not exist or is not executable"

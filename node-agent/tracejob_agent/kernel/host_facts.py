@@ -222,6 +222,13 @@ class HostFacts:
                 return f"specified module {parts[0]} in probe {provider}:{':'.join(parts)} is not loaded."
         return ""
 
+    def danger(self, provider: str, parts: tuple[str, ...]) -> str:
+        if provider not in ("uprobe", "uretprobe"):
+            return ""
+        from tracejob_agent.kernel.user_locations import user_danger
+
+        return user_danger(self.binaries, parts)
+
     def functions_of(self, path: str) -> Iterable[str]:
         """Functions of a binary, for did-you-mean."""
         binary = self.binaries.at(path)

@@ -57,11 +57,19 @@ def user_refusal(binaries: Binaries, provider: str, parts: tuple[str, ...]) -> s
         return _line_refusal(binary, provider, function)
     if has_wildcard(function):
         return ""
-    places = list(_places(binary, function, offset))
-    if places:
-        return _danger(binary, *places[0])
     address = _number(function)
-    return f"Could not resolve address: {binary.path}:{address + offset:#x}" if address is not None else ""
+    if address is None or any(_places(binary, function, offset)):
+        return ""
+    return f"Could not resolve address: {binary.path}:{address + offset:#x}"
+
+
+def user_danger(binaries: Binaries, parts: tuple[str, ...]) -> str:
+    """Why a probe there might break the processes that run the file; "" when there is no such place."""
+    function, offset = _split(parts[-1])
+    found = binaries.find(parts[0])
+    if len(found) != 1 or found[0].elf is None or function.startswith("@") or has_wildcard(function):
+        return ""
+    return next((_danger(found[0], *place) for place in _places(found[0], function, offset)), "")
 
 
 def usdt_locations(binaries: Binaries, parts: tuple[str, ...]) -> Iterator[Location]:

@@ -64,10 +64,10 @@ class Analysis(Struct):
 
     # --- diagnostics: a place of the program is told of once, whatever variants of the probe say about it
 
-    def error(self, span: Span, message: str, hint: str = "", notes: tuple[Note, ...] = ()) -> None:
+    def error(self, span: Span, message: str, hint: str = "", notes: tuple[Note, ...] = (), *, status: int = 1) -> None:
         if span == NOWHERE or (span, "") not in self.told:
             self.told.add((span, ""))
-            self.diagnostics.error(span, message, hint=hint, notes=notes)
+            self.diagnostics.error(span, message, hint=hint, notes=notes, status=status)
 
     def warn(self, span: Span, message: str, hint: str = "") -> None:
         if self.options.warnings and (span, message) not in self.told:

@@ -95,6 +95,10 @@ def lower_cast(body: Body, node: nodes.Cast) -> ir.Expr:
     return cast(body, value, target, node.span)
 
 
+def _brackets(node: nodes.Cast) -> Span:
+    return Span(node.span.start, node.type.span.end + 1, node.span.source)
+
+
 def _warn_of_same_type(body: Body, node: nodes.Cast, value: ir.Expr, target: Type) -> None:
     """Of a map that counts nothing is said: what it yields isn't the type that it has."""
     source = harden(value.type)
@@ -106,8 +110,7 @@ def _warn_of_same_type(body: Body, node: nodes.Cast, value: ir.Expr, target: Typ
         return  # a literal, of the smallest type
     is_aggregate = isinstance(value, ir.MapValue) and body.analysis.map(value.map).aggregate is not None
     if is_same and not is_aggregate:
-        brackets = Span(node.span.start, node.type.span.end + 1, node.span.source)
-        body.warn(brackets, f"Unnecessary cast: expression is already of type {show(target)}")
+        body.warn(_brackets(node), f"Unnecessary cast: expression is already of type {show(target)}")
 
 
 def cast(body: Body, value: ir.Expr, target: Type, span: Span) -> ir.Expr:

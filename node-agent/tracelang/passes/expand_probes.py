@@ -15,6 +15,9 @@ from tracelang.source import NOWHERE
 from tracelang.structs import Struct
 from tracelang.suggest import closest, did_you_mean
 
+FAILED_TO_ATTACH = 255
+"""bpftrace's exit status."""
+
 
 class ExpandedProbe(Struct, frozen=True):
     """A probe of the program and all places that it stands for; `index` is its position in the program."""
@@ -109,7 +112,11 @@ def _report_empty(probe: nodes.Probe, empty: list[_Empty], analysis: Analysis, *
     """
     setting = analysis.text("missing_probes")
     for item in empty:
-        message, hint = _missing(item, analysis)
+        danger = analysis.facts.danger(item.provider.name, item.parsed.parts)
+        if danger and setting == "error":
+            _refuse(item, danger, analysis)
+            continue
+        message, hint = (f"{danger}\n{_unable(item)}", "") if danger else _missing(item, analysis)
         if setting == "error" and (alone or not item.is_pattern):
             analysis.error(item.point.span, message, hint)
         elif setting == "warn" and not item.is_pattern:
@@ -119,6 +126,16 @@ def _report_empty(probe: nodes.Probe, empty: list[_Empty], analysis: Analysis, *
             empty[0].point.span,
             "Probe has no valid attach points. It is being removed which may cause issues with program behavior.",
         )
+
+
+def _refuse(item: _Empty, danger: str, analysis: Analysis) -> None:
+    """bpftrace finds out when it attaches, and ends as it does when it can't."""
+    hint = f"{_unable(item)} If this is expected, set the 'missing_probes' config variable to 'warn'."
+    analysis.error(item.point.span, danger, hint, status=FAILED_TO_ATTACH)
+
+
+def _unable(item: _Empty) -> str:
+    return f"Unable to attach probe: {item.provider.name}:{item.name}."
 
 
 def _missing(item: _Empty, analysis: Analysis) -> tuple[str, str]:
