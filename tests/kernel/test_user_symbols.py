@@ -112,7 +112,8 @@ OWN_TMP = [*OWN_NAMESPACES, "sh", "-c", 'mount -t tmpfs none /tmp && exec "$@"',
 @pytest.mark.parametrize("within", [[], OWN_TMP], ids=["here", "in a container's own /tmp, under its own number"])
 def test_code_of_a_runtime_is_known_by_its_map_as_that_grows(within: list[str]) -> None:
     symbols = UserSymbols()
-    command = [*within, sys.executable, "-S", "-c", JIT]
+    # Not the virtual environment's link, which may lie in the /tmp that is taken away.
+    command = [*within, Path(sys.executable).resolve(), "-S", "-c", JIT]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
