@@ -7,6 +7,7 @@ Part of the start: nothing may be imported here that takes long (docs/decisions/
 
 import marshal
 import os
+import time
 import zlib
 
 TYPE_CHECKING = False
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MOST_ENTRIES = 256
+_ABANDONED_SECONDS = 3600.0
 
 
 def cache_folder() -> str | None:
@@ -32,8 +34,13 @@ def cache_folder() -> str | None:
     except OSError:
         pass  # there already, mostly
     try:
+        found = os.stat(folder)
         # What lies here is believed: another user's folder is not ours to believe.
-        return folder if os.stat(folder).st_uid == os.geteuid() else None
+        if found.st_uid != os.geteuid():
+            return None
+        if found.st_mode & 0o077:  # kubelet makes a pod's folders readable by everybody
+            os.chmod(folder, 0o700)
+        return folder
     except OSError:
         return None
 
@@ -97,8 +104,12 @@ def _forget_oldest(kind: str) -> None:
         return
     try:
         with os.scandir(folder) as entries:
-            ages = sorted((item.stat().st_mtime, item.path) for item in entries if item.name.startswith(f"{kind}-"))
-        for _, path in ages[:-_MOST_ENTRIES]:
+            ages = sorted((item.stat().st_mtime, item.path) for item in entries if not item.is_dir())
+        begun = [(age, path) for age, path in ages if "/.new-" in path]
+        whole = [path for _, path in ages if f"/{kind}-" in path]
+        # Of an agent that was killed while it wrote.
+        abandoned = [path for age, path in begun if age < time.time() - _ABANDONED_SECONDS]
+        for path in [*whole[:-_MOST_ENTRIES], *abandoned]:
             os.unlink(path)
     except OSError:
         pass  # another agent is at it
