@@ -27,3 +27,9 @@ def test_the_charts_files_are_in_the_distribution() -> None:
     chart = REPOSITORY / "charts/tracejob"
     there = {folder / "chart_files" / path.relative_to(chart) for path in chart.rglob("*") if path.is_file()}
     assert there == packed
+
+
+def test_the_pieces_of_c_are_in_the_distribution() -> None:
+    folder = REPOSITORY / "node-agent/tracelang/codegen"
+    packed = {path for pattern in SETTINGS["package-data"]["tracelang.codegen"] for path in folder.glob(pattern)}
+    assert packed == set((folder / "templates").rglob("*.c"))
