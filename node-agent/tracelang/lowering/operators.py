@@ -196,7 +196,7 @@ def _arithmetic(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr
     if folded is not None:
         return folded
     type_ = arithmetic_type(node.operator, left.type, right.type)
-    if node.operator in ("/", "%") and type_.signed and not _is_count(body, left) and not _same(left.type, right.type):
+    if node.operator in ("/", "%") and type_.signed and not _is_plain_division(body, left=left, right=right):
         body.warn(
             node.span,
             f"signed operands for '{node.operator}' can lead to undefined behavior "
@@ -211,8 +211,10 @@ def _arithmetic(body: Body, node: nodes.Binary, *, left: ir.Expr, right: ir.Expr
     return ir.Arithmetic(node.span, type_, node.operator, left, right)
 
 
-def _same(left: Type, right: Type) -> bool:
-    return harden(left) == harden(right)
+def _is_plain_division(body: Body, *, left: ir.Expr, right: ir.Expr) -> bool:
+    """Whether it can't surprise: a positive number divides, as in `(nsecs - @start) / 1000`, or both are alike."""
+    is_positive = isinstance(right.type, LiteralType) and not right.type.negative
+    return is_positive or _is_count(body, left) or harden(left.type) == harden(right.type)
 
 
 def _is_count(body: Body, value: ir.Expr) -> bool:
