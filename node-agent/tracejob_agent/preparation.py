@@ -19,9 +19,10 @@ import sys
 import time
 
 # Not `signal`, which is made of enums: they take longer to import than the program to attach.
-from _signal import (  # type: ignore[import-not-found]
+from _signal import (
     SIG_BLOCK,
     SIG_IGN,
+    SIG_SETMASK,
     SIGINT,
     SIGTERM,
     pthread_sigmask,
@@ -117,8 +118,11 @@ def prepare(
     kept = _from_cache(key)
     if kept is not None:
         return Prepared(*kept, stages={"cache": time.monotonic_ns() - start})
+    # A signal that raises waits until somebody looks after the child.
+    before = pthread_sigmask(SIG_BLOCK, (SIGINT, SIGTERM))
     answer, pid = _fork(text, name=name, front_end=front_end)
     try:
+        pthread_sigmask(SIG_SETMASK, before)
         if meanwhile is not None:
             meanwhile()
         with os.fdopen(answer, "rb") as stream:
@@ -161,7 +165,10 @@ def _raise(kind: str, pickled: bytes) -> "NoReturn":
 
 
 def _fork(text: str, *, name: str, front_end: "FrontEnd") -> tuple[int, int]:
-    """The descriptor that the answer comes from, and the child."""
+    """The descriptor that the answer comes from, and the child.
+
+    To be called with SIGTERM blocked: serve() lets it through when its compiler has somebody to end it.
+    """
     answer, ours = os.pipe2(os.O_CLOEXEC)
     parent = os.getpid()
     pid = os.fork()
@@ -170,7 +177,6 @@ def _fork(text: str, *, name: str, front_end: "FrontEnd") -> tuple[int, int]:
             os.close(answer)
             signal(SIGINT, SIG_IGN)  # Ctrl-C goes to the whole group: the agent decides
             signal(SIGTERM, _leave)
-            pthread_sigmask(SIG_BLOCK, (SIGTERM,))  # serve() lets it through when its compiler has somebody to end it
             from tracejob_agent.compilation import serve
 
             serve(text, name=name, front_end=front_end, parent=parent, descriptor=ours)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,3 +126,31 @@ def test_begin_probes_run_in_the_order_of_the_text() -> None:
     data = made('begin { @ = 1; } begin { @ = 2; } interval:s:9 { print("no"); }').launch
     assert data is not None
     assert [program["begin"] for program in data["programs"] if program["begin"] >= 0] == [0, 1]
+
+
+class Stopped(Exception):
+    """Raised by the signal."""
+
+
+def test_a_signal_right_after_the_fork_finds_somebody_who_ends_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork = preparation._fork
+    children = []
+
+    def forked(text: str, **how: Any) -> tuple[int, int]:
+        answer, pid = fork(text, **how)
+        children.append(pid)
+        signal.raise_signal(signal.SIGTERM)
+        return answer, pid
+
+    def stop(number: int, frame: object) -> None:
+        raise Stopped
+
+    monkeypatch.setattr(preparation, "_fork", forked)
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        with pytest.raises(Stopped):
+            made()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    (child,) = children
+    assert not Path(f"/proc/{child}").exists()
