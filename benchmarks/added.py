@@ -47,7 +47,7 @@ def answer(bench: Bench) -> Answer:
     empty: dict[str, float] = {}
     ratios = {}
     for label, program in PROGRAMS.items():
-        found = bench.least(lambda tracer, program=program: _per_call(tracer, program))  # type: ignore[misc]
+        found = bench.least(lambda tracer, program=program: _per_call(tracer, program))  # type: ignore[misc]  # a default isn't inferred
         base = empty or dict.fromkeys(found, bare)
         added = {name: value - base[name] for name, value in found.items()}
         bcc = _bcc(label, bench.rounds)

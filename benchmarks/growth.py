@@ -40,7 +40,7 @@ def _probes(bench: Bench) -> Table:
     for count in _PROBES[:-1]:
         names = sorted(path.name for path in Path("/sys/kernel/tracing/events/syscalls").glob("sys_exit_*"))[:count]
         program = f"{', '.join(f'tracepoint:syscalls:{name}' for name in names)} {{ @ = count(); }}"
-        found = Bench(bench.tracers, rounds=1).least(lambda tracer, program=program: _attach(tracer, program))  # type: ignore[misc]
+        found = Bench(bench.tracers, rounds=1).least(lambda tracer, program=program: _attach(tracer, program))  # type: ignore[misc]  # a default isn't inferred
         table.rows.append([str(count), *(f"{found[tracer.name]:.2f}" for tracer in bench.tracers)])
     return table
 
@@ -80,7 +80,7 @@ def _rates(bench: Bench) -> Table:
     )
     program = f'{CALL} /comm == "tj_bench"/ {{ printf("%d %s\\n", pid, comm); }}'
     for rate in _RATES:
-        found = bench.least(lambda tracer, rate=rate: _share(tracer, program, rate))  # type: ignore[misc]
+        found = bench.least(lambda tracer, rate=rate: _share(tracer, program, rate))  # type: ignore[misc]  # a default isn't inferred
         table.rows.append([str(rate), *(f"{found[tracer.name]:.1f}" for tracer in bench.tracers)])
     return table
 

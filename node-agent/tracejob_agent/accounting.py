@@ -105,28 +105,23 @@ class CostSampler:
             ]
         )
 
-    def _programs(self) -> tuple[ProgramCost, ...]:
+    def _programs(self, counters: Sequence[Sequence[int]]) -> tuple[ProgramCost, ...]:
         programs = []
         counts_hits = self.loaded.by_role(MapRole.COUNTERS) is not None
-        for program, counted in zip(self.loaded.programs, read_counters(self.loaded), strict=True):
+        for program, counted in zip(self.loaded.programs, counters, strict=True):
             statistics = run_statistics(program)
             hits = counted[Counter.HITS] if counts_hits else statistics.runs
             average = statistics.nanoseconds // statistics.runs if statistics.runs else 0
             programs.append(ProgramCost(program.spec.probe_text or program.spec.name, hits, average))
         return tuple(programs)
 
-    def _outside(self) -> int:
-        """Hits of user functions by tasks out of scope."""
-        if self.loaded.by_role(MapRole.COUNTERS) is None:
-            return 0
-        return sum(counted[Counter.OUTSIDE] for counted in read_counters(self.loaded))
-
     def cost(self) -> Cost:
-        outside = self._outside()
+        counters = read_counters(self.loaded)
+        outside = sum(counted[Counter.OUTSIDE] for counted in counters)  # hits of user functions, out of scope
         cpu_seconds = time.process_time() - self._cpu_before
         elapsed = max(time.monotonic() - self._started, 1e-3)
         return Cost(
-            programs=self._programs(),
+            programs=self._programs(counters),
             cpu_seconds=time.process_time() + _cpu_of_children(),
             cpu_percent=100 * cpu_seconds / elapsed,
             probe_cpu_seconds=self.spent().programs,

@@ -8,7 +8,7 @@ import os
 import sys
 
 # Not `signal`, which is made of enums: they take longer to import than a program to attach.
-from _signal import (  # type: ignore[import-not-found]
+from _signal import (
     SIG_BLOCK,
     SIGCONT,
     SIGHUP,

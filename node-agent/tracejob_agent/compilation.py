@@ -4,7 +4,7 @@ import gc
 import marshal
 import os
 import time
-from _signal import SIG_UNBLOCK, SIGTERM, pthread_sigmask  # type: ignore[import-not-found]
+from _signal import SIG_UNBLOCK, SIGTERM, pthread_sigmask
 
 from tracejob_agent.bpf.compiler import CompilerChild, leave_with
 from tracejob_agent.errors import EngineError

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.kernel
 
 def hidden(value: int, type_: Type = S64) -> ir.Expr:
     """A number that the compiler can't fold: it goes through a map of its own."""
-    name = f"in_{type_.bits}_{'s' if type_.signed else 'u'}"  # type: ignore[attr-defined]
+    name = f"in_{type_.bits}_{'s' if type_.signed else 'u'}"  # type: ignore[attr-defined]  # an integer type
     write = set_map(name, number(value, type_))
     return ir.Sequence(AT, type_, (write,), ir.MapValue(AT, type_, name, None))
 

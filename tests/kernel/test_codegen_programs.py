@@ -358,7 +358,7 @@ def test_functions_take_and_give_values() -> None:
 
 
 def builtin(kind: Kind, *arguments: ir.Expr, type_: object = U64, **constants: int | str) -> ir.Expr:
-    return ir.Intrinsic(AT, type_, kind, arguments, dict(constants))  # type: ignore[arg-type]
+    return ir.Intrinsic(AT, type_, kind, arguments, dict(constants))  # type: ignore[arg-type]  # plain values
 
 
 def test_builtins_tell_about_this_thread() -> None:

@@ -25,7 +25,7 @@ def prepare() -> None:
     import tracejob_agent.cli.front_end
     import tracejob_agent.cli.run
     import tracejob_agent.output.text_sink
-    import tracejob_agent.session  # noqa: F401
+    import tracejob_agent.session  # noqa: F401  # so that it is there when asked for
     from tracejob_agent.kernel.host_facts import HostFacts
     from tracelang.compiler import compile_program
     from tracelang.plan import CompileOptions

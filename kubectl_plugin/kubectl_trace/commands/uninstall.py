@@ -18,7 +18,7 @@ from tracejob_api.labels import API_VERSION, CLUSTER_PLURAL, SYSTEM_NAMESPACE, T
 @click.option("--timeout", type=duration, default=120.0, metavar="TIME", help="For each step: 2m.")
 @kube_options
 def command(context: Context, *, yes: bool, timeout: float) -> ExitStatus:
-    """Remove the operator with all it made: jobs, results, agents, roles, the namespace tracejob-system."""
+    """Remove the operator with all it made: jobs, results, agents, their caches on the nodes, roles, its namespace."""
     from kubectl_trace.apply import Applier, describe
     from kubectl_trace.chart import packaged
     from kubectl_trace.client import Api, Json, OperatorMissing

@@ -8,7 +8,7 @@ Part of the start: nothing may be imported here that takes long (docs/decisions/
 import os
 
 # Not `signal`, which is made of enums: they take longer to import than the program to attach.
-from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGINT, SIGTERM, pthread_sigmask  # type: ignore[import-not-found]
+from _signal import SIG_BLOCK, SIG_UNBLOCK, SIGINT, SIGTERM, pthread_sigmask
 
 from tracejob_agent.cli.options import Options
 from tracejob_agent.launch import Launched, launch
@@ -65,7 +65,7 @@ def _import_the_rest() -> None:
     """What the run needs, imported while the child compiles."""
     import tracejob_agent.cli.trace
     import tracejob_agent.output.text_sink
-    import tracejob_agent.session  # noqa: F401
+    import tracejob_agent.session  # noqa: F401  # so that it is there when asked for
 
 
 def _launch(prepared: Prepared, options: Options) -> Launched | None:

@@ -69,7 +69,7 @@ def _files(unit: CompileUnit, program: LineProgram) -> Iterator[tuple[int, str]]
         folders.insert(0, home)
     for number, entry in enumerate(header["file_entry"], start=0 if new else 1):
         folder = folders[entry["dir_index"]] if entry["dir_index"] < len(folders) else ""
-        yield number, os.path.normpath(os.path.join(home, folder, _text(entry["name"])))  # noqa: PTH118
+        yield number, os.path.normpath(os.path.join(home, folder, _text(entry["name"])))  # noqa: PTH118  # normpath has no twin in pathlib
 
 
 def _text(value: bytes | str) -> str:
