@@ -48,7 +48,7 @@ def ensure() -> None:
     with step("starting containerd and dockerd"):
         _LOGS.mkdir(parents=True, exist_ok=True)
         socket = Path("/run/containerd/containerd.sock")
-        if run(["ctr", "version"], check=False) == "" or not socket.exists():
+        if not _succeeds(["ctr", "version"]):  # A socket may be left of a containerd that was killed.
             _start("containerd", ["containerd"])
         _start("dockerd", ["dockerd", "--containerd", str(socket), *_runtime_flags()])
         deadline = time.monotonic() + 60
@@ -59,7 +59,11 @@ def ensure() -> None:
 
 
 def answers() -> bool:
-    return subprocess.run([client(), "version"], capture_output=True, check=False).returncode == 0
+    return _succeeds([client(), "version"])
+
+
+def _succeeds(command: list[str]) -> bool:
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def stop() -> None:
