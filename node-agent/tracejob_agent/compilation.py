@@ -56,7 +56,7 @@ def serve(text: str, *, name: str, front_end: "FrontEnd", parent: int, descripto
     gc.disable()  # the process is short-lived: nothing to collect
     after: list[Callable[[], object]] = []
     try:
-        with CompilerChild.start() as child:
+        with CompilerChild.start(closed=(descriptor,)) as child:
             pthread_sigmask(SIG_UNBLOCK, (SIGTERM,))
             leave_with(parent)
             _send(descriptor, _outcome(child, text, name=name, front_end=front_end, after=after))

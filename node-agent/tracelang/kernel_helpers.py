@@ -6,9 +6,11 @@ the same release.
 
 from __future__ import annotations
 
-from typing import Final
-
 from tracelang.facts import Facts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 SINCE: Final = {
     "bpf_for_each_map_elem": "5.13",

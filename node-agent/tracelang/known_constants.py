@@ -6,9 +6,15 @@ BPF) aren't here: BTF has them. Source: the kernel's include/uapi, by value.
 
 from __future__ import annotations
 
+# Not `signal`, which takes 0.5 ms to make enums of this.
+import _signal
 import errno
-import signal
 import stat
+
+SIGNALS: dict[str, int] = {
+    name: number for name, number in vars(_signal).items() if name.startswith("SIG") and not name.startswith("SIG_")
+}
+"""SIGHUP, SIGINT and so on."""
 
 
 def _counted(start: int, names: str) -> dict[str, int]:
@@ -149,6 +155,6 @@ KNOWN_CONSTANTS: dict[str, int] = {
     **_LIMITS,
     **_CAPABILITIES,
     **{name: number for number, name in errno.errorcode.items()},
-    **{item.name: item.value for item in signal.Signals},
+    **SIGNALS,
 }
 """By name. Errors and signals are taken from Python, which has the numbers of the system it runs on."""

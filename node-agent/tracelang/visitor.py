@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar, cast
 
 from tracelang.nodes import Node
 from tracelang.source import NOWHERE
 from tracelang.structs import replace
 
-N = TypeVar("N", bound=Node)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
+
+    N = TypeVar("N", bound=Node)
 
 
 _known_fields: dict[type[Node], tuple[str, ...]] = {}
@@ -39,7 +42,8 @@ def rewrite(node: N, change: Callable[[Node], Node]) -> N:
 
     `change` must return a node that may stand where the old one stood.
     """
-    return cast(N, change(rewrite_children(node, lambda child: rewrite(child, change))))  # the caller's promise
+    # The caller's promise:
+    return change(rewrite_children(node, lambda child: rewrite(child, change)))  # type: ignore[return-value]
 
 
 def rewrite_children(node: N, change: Callable[[Node], Node]) -> N:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import struct
 
 import pytest
@@ -58,6 +59,17 @@ def test_a_killed_compiler_is_a_fault() -> None:
         os.kill(compiler.pid, 9)
         with pytest.raises(CompileFault, match="SIGKILL"):
             compiler.compile("int tj_x(void *ctx) { return 0; }", ["tj_x"])
+
+
+def test_the_compiler_keeps_no_descriptor_whose_end_somebody_waits_for() -> None:
+    """The agent reads the front end's answer to its end, and the compiler takes milliseconds to be taken apart."""
+    reader, writer = os.pipe()
+    with CompilerChild.start(closed=(writer,)) as compiler:
+        os.close(writer)
+        ready, _, _ = select.select([reader], [], [], 30)
+        assert ready and os.read(reader, 1) == b""
+        os.kill(compiler.pid, 0)  # it is there yet
+    os.close(reader)
 
 
 def test_callbacks_are_linked_behind_their_program() -> None:

@@ -81,7 +81,8 @@ def test_a_compilation_imports_nothing_slow() -> None:
         "import sys; from tracejob_agent.kernel.host_facts import HostFacts; "
         "from tracelang.compiler import compile_program; from tracelang.plan import CompileOptions; "
         f"compile_program({TEXT!r}, facts=HostFacts(), options=CompileOptions()); "
-        "print(*({'dataclasses', 'inspect', 'msgspec', 'jinja2', 'elftools', 'asyncio'} & set(sys.modules)))"
+        "print(*({'dataclasses', 'inspect', 'msgspec', 'jinja2', 'elftools', 'asyncio', 'typing', 'pathlib', 'signal'}"
+        " & set(sys.modules)))"
     )
     folders = [Path(module.__path__[0]).parent for module in (tracejob_agent, tracelang)]
     answer = subprocess.run(

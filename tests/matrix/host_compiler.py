@@ -24,7 +24,7 @@ class HostCompiler:
     """What prepares programs uses of CompilerChild."""
 
     @staticmethod
-    def start() -> HostCompiler:
+    def start(*, closed: tuple[int, ...] = ()) -> HostCompiler:
         return HostCompiler()
 
     def __enter__(self) -> HostCompiler:

@@ -9,12 +9,12 @@ an included file (a memfd), and the main file only declares the functions withou
 what to give back (it asks for a name with a body) and nothing to rewrite.
 """
 
-import contextlib
 import os
-import select
-import signal
 import struct
 import time
+
+# Not `signal` and `contextlib`: the library is to be loaded before they would be imported.
+from _signal import SIG_IGN, SIGHUP, SIGINT, SIGKILL, SIGTERM, signal
 
 from tracejob_agent.bpf.header_tree import FLAGS, header_tree
 from tracejob_agent.bpf.packing import pack, unpack
@@ -49,7 +49,8 @@ class CompilerChild:
         self.temporary = temporary
 
     @staticmethod
-    def start() -> "CompilerChild":
+    def start(*, closed: tuple[int, ...] = ()) -> "CompilerChild":
+        """closed: descriptors that the child doesn't keep, since somebody waits for their end."""
         folder, is_temporary = header_tree()
         request_read, request_write = os.pipe2(os.O_CLOEXEC)
         answer_read, answer_write = os.pipe2(os.O_CLOEXEC)
@@ -59,6 +60,8 @@ class CompilerChild:
         if pid == 0:
             os.close(request_write)
             os.close(answer_read)
+            for descriptor in closed:
+                os.close(descriptor)
             _serve(folder, parent=parent, request=request_read, answer=answer_write, messages=messages)
         os.close(request_read)
         os.close(answer_write)
@@ -89,11 +92,15 @@ class CompilerChild:
     def begin(self, source: str, functions: "Iterable[str]") -> None:
         """The first half of compile(): the child is at it now."""
         text = ("\n".join(functions) + "\0" + source).encode()
-        with contextlib.suppress(BrokenPipeError):
+        try:
             _write_all(self.requests, struct.pack("<I", len(text)) + text)
+        except BrokenPipeError:
+            pass  # finish() says why
 
     def finish(self) -> dict[str, bytes]:
         """The second half."""
+        import select
+
         deadline = time.monotonic() + TIME_LIMIT
         answer = bytearray()
         while True:
@@ -112,12 +119,16 @@ class CompilerChild:
 
     def close(self) -> None:
         """Ends the child; may be called twice."""
-        with contextlib.suppress(ProcessLookupError, ChildProcessError):
-            os.kill(self.pid, signal.SIGKILL)
+        try:
+            os.kill(self.pid, SIGKILL)
             os.waitpid(self.pid, 0)
+        except (ProcessLookupError, ChildProcessError):
+            pass
         for descriptor in (self.requests, self.answers, self.messages):
-            with contextlib.suppress(OSError):
+            try:
                 os.close(descriptor)
+            except OSError:
+                pass
         if self.temporary is not None:
             import shutil
 
@@ -138,9 +149,9 @@ class CompilerChild:
 def _serve(folder: str, *, parent: int, request: int, answer: int, messages: int) -> "NoReturn":
     """The child's life: prepare, read one text, compile, answer. Never returns into the agent's code."""
     try:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (SIGINT, SIGTERM, SIGHUP):
             # Ctrl-C goes to the whole group: the agent decides when its compiler ends.
-            signal.signal(number, signal.SIG_IGN)
+            signal(number, SIG_IGN)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(messages, 1)
         os.dup2(messages, 2)
@@ -178,7 +189,7 @@ def leave_with(parent: int) -> None:
     """Dies when the agent dies, whatever killed it."""
     import ctypes
 
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, SIGKILL)
     if os.getppid() != parent:
         os._exit(71)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tracejob_agent.bpf.maps import possible_cpus
 from tracejob_agent.errors import LimitError
+from tracejob_agent.kernel.cpus import possible_cpus
 from tracelang.plan import BpfMapKind, MapRole, MapSpec
 
 _HEADER = 512  # of any map
@@ -24,7 +24,7 @@ def kernel_bytes(spec: MapSpec) -> int:
 
 def check_price(maps: Iterable[MapSpec], limit: int) -> None:
     """Raises LimitError, with the sum and its parts, when the maps may take more than `limit` (0: no limit)."""
-    prices = sorted(((kernel_bytes(spec), _label(spec)) for spec in maps), reverse=True)
+    prices = sorted(((kernel_bytes(spec), _label(spec)) for spec in maps), reverse=True) if limit else []
     total = sum(price for price, _ in prices)
     if limit and total > limit:
         parts = ", ".join(f"{label} {_size(price)}" for price, label in prices if price * 100 >= total)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from tracejob_agent.cli.options import Options
 from tracejob_agent.errors import TargetError
@@ -20,7 +19,7 @@ def front_end(options: Options, settings: dict[str, str]) -> tuple[HostFacts, Co
 
 def facts_for(options: Options, *, unsafe: bool = False) -> HostFacts:
     """The machine as the target sees it. unsafe: places too where a probe might do harm."""
-    root = Path("/")
+    root = "/"
     pids: tuple[int, ...] = ()
     if options.pid:
         pids = (options.pid,)
@@ -29,19 +28,19 @@ def facts_for(options: Options, *, unsafe: bool = False) -> HostFacts:
         roots=(root,),
         pids=pids,
         files=True,
-        include_folders=tuple(map(Path, options.include_folders)),
-        debug_folders=tuple(map(Path, options.debug_folders)),
+        include_folders=tuple(options.include_folders),
+        debug_folders=tuple(options.debug_folders),
         unsafe=unsafe or options.has("unsafe"),
     )
 
 
-def target_root(pid: int) -> Path:
+def target_root(pid: int) -> str:
     """The process's file system, when it isn't ours. Raises TargetError without such a process."""
     try:
-        theirs = os.stat(f"/proc/{pid}/ns/mnt").st_ino  # noqa: PTH116 - a magic link: not to be resolved
+        theirs = os.stat(f"/proc/{pid}/ns/mnt").st_ino
     except OSError:
         raise TargetError("Failed to attach to pid: Unable to open pidfd (No such process)") from None
-    return Path("/") if theirs == Path("/proc/self/ns/mnt").stat().st_ino else Path(f"/proc/{pid}/root")
+    return "/" if theirs == os.stat("/proc/self/ns/mnt").st_ino else f"/proc/{pid}/root"
 
 
 def compile_options(options: Options, settings: dict[str, str], level: int) -> CompileOptions:

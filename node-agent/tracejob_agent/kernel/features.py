@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
-from pathlib import Path
 
 from tracejob_agent.kernel.syscalls import reason, try_perf_event, try_program
 
 _TRACING, _FENTRY, _ITER = 26, 24, 28
 _HARDWARE, _BREAKPOINT = 0, 5
-_DEVICES = Path("/sys/bus/event_source/devices")
+_DEVICES = "/sys/bus/event_source/devices"
 
 
 @cache
 def has_kprobes() -> bool:
-    return (_DEVICES / "kprobe").exists()
+    return os.path.exists(f"{_DEVICES}/kprobe")
 
 
 @cache
 def has_uprobes() -> bool:
-    return (_DEVICES / "uprobe").exists()
+    return os.path.exists(f"{_DEVICES}/uprobe")
 
 
 @cache

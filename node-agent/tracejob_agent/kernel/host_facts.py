@@ -5,12 +5,11 @@ Everything is found, and what finds it imported, when it is first asked for: a p
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from tracejob_agent.kernel.btf_file import BtfError, BtfFile, Kind, open_kernel_btf, open_module_btf
+from tracejob_agent.kernel.btf_file import BtfError, BtfFile, KernelNames, Kind, open_kernel_btf, open_module_btf
 from tracejob_agent.kernel.btf_types import BtfTypes
 from tracejob_agent.kernel.c_types import base_type, parse_type
 from tracejob_agent.kernel.cpus import possible_cpus
@@ -30,7 +29,10 @@ from tracejob_agent.kernel.tracefs import tracefs_folder, tracepoint_layout, tra
 from tracelang.facts import Layout, Location, Signature
 from tracelang.types import AddressSpace, EnumType, Type
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tracejob_agent.kernel.binaries import Binaries, Binary
     from tracejob_agent.kernel.kallsyms import KernelSymbols
 
@@ -47,11 +49,11 @@ class HostFacts:
     def __init__(
         self,
         *,
-        roots: tuple[Path, ...] = (Path("/"),),
+        roots: tuple[str | Path, ...] = ("/",),
         pids: tuple[int, ...] = (),
         files: bool = False,
-        include_folders: tuple[Path, ...] = (),
-        debug_folders: tuple[Path, ...] = (),
+        include_folders: tuple[str | Path, ...] = (),
+        debug_folders: tuple[str | Path, ...] = (),
         unsafe: bool = False,
     ) -> None:
         self._roots = roots
@@ -65,9 +67,11 @@ class HostFacts:
 
     @cached_property
     def binaries(self) -> Binaries:
+        from pathlib import Path
+
         from tracejob_agent.kernel.binaries import Binaries
 
-        return Binaries(self._roots, self._pids, self._debug_folders)
+        return Binaries(tuple(map(Path, self._roots)), self._pids, tuple(map(Path, self._debug_folders)))
 
     @cached_property
     def kernel_symbols(self) -> KernelSymbols:
@@ -82,6 +86,10 @@ class HostFacts:
             return BtfTypes(open_kernel_btf())
         except BtfError:
             return None
+
+    @cached_property
+    def _names(self) -> KernelNames:
+        return KernelNames()
 
     # --- types ------------------------------------------------------------------------------------------------
 
@@ -298,16 +306,16 @@ class HostFacts:
 
     def cgroup_id(self, path: str) -> int | None:
         try:
-            return Path(path).stat().st_ino  # of cgroup v2, the directory's inode is the id
+            return os.stat(path).st_ino  # of cgroup v2, the directory's inode is the id
         except OSError:
             return None
 
     def read_text(self, path: str) -> str | None:
         if not self._files:
             return None
-        for folder in (Path(), *self._include_folders):
+        for folder in ("", *self._include_folders):
             try:
-                with (folder / path).open("rb") as file:
+                with open(os.path.join(folder, path), "rb") as file:
                     return file.read(_MAX_TEXT_FILE).decode("utf-8", "replace")
             except OSError:
                 continue
@@ -318,7 +326,7 @@ class HostFacts:
 
     def link_type(self, name: str) -> bool:
         """Whether the kernel knows a kind of attachment, "UPROBE_MULTI"."""
-        return self.enum_value(f"BPF_LINK_TYPE_{name}") is not None
+        return f"BPF_LINK_TYPE_{name}" in self._names
 
     def helper(self, name: str) -> bool:
-        return self.enum_value(f"BPF_FUNC_{name.removeprefix('bpf_')}") is not None
+        return f"BPF_FUNC_{name.removeprefix('bpf_')}" in self._names

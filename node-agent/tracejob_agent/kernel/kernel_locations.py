@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tracejob_agent.kernel.btf_file import Kind
 from tracejob_agent.kernel.btf_types import BtfTypes
-from tracejob_agent.kernel.tracefs import has_tracepoint, tracefs_folder, tracepoint_names
+from tracejob_agent.kernel.tracefs import has_tracepoint, read_text, tracefs_folder, tracepoint_names
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher, matching
 from tracelang.facts import Location
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tracejob_agent.kernel.kallsyms import KernelSymbols
 
@@ -129,7 +129,7 @@ def functions_like(pattern: str, symbols: KernelSymbols) -> list[tuple[str, str]
 def _traceable_text() -> str:
     folder = tracefs_folder()
     try:
-        return (folder / "available_filter_functions").read_text() if folder else ""
+        return read_text(f"{folder}/available_filter_functions") if folder else ""
     except OSError:
         return ""
 
@@ -138,7 +138,7 @@ def is_loaded(module: str) -> bool:
     """Whether the kernel has the module, or a pattern may mean one."""
     if module == "vmlinux" or has_wildcard(module):
         return True
-    return (Path("/sys/module") / module.replace("/", "_")).is_dir()
+    return os.path.isdir(f"/sys/module/{module.replace('/', '_')}")
 
 
 def _owners(function: str, symbols: KernelSymbols) -> list[str]:

@@ -9,11 +9,10 @@ import errno
 import os
 import re
 import resource
-from pathlib import Path
 
 from tracelang.structs import Struct
 
-_LOCKDOWN = Path("/sys/kernel/security/lockdown")
+_LOCKDOWN = "/sys/kernel/security/lockdown"
 _BPF, _PERFMON, _SYS_ADMIN = 1 << 39, 1 << 38, 1 << 21
 _MAPS_COUNTED_UNTIL = (5, 11)
 """Maps were charged to RLIMIT_MEMLOCK before (kernel commit 3ac1f01b43b6)."""
@@ -69,8 +68,8 @@ def _not_permitted(found: Circumstances) -> str:
 def circumstances() -> Circumstances:
     chosen = re.search(r"\[(\w+)\]", _text(_LOCKDOWN))
     numbers = re.findall(r"\d+", os.uname().release)
-    status = re.search(r"^CapEff:\s*([0-9a-f]+)", _text(Path("/proc/self/status")), re.MULTILINE)
-    users = _text(Path("/proc/self/uid_map")).split()
+    status = re.search(r"^CapEff:\s*([0-9a-f]+)", _text("/proc/self/status"), re.MULTILINE)
+    users = _text("/proc/self/uid_map").split()
     return Circumstances(
         lockdown=chosen[1] if chosen else "",
         capabilities=int(status[1], 16) if status else -1,
@@ -81,8 +80,9 @@ def circumstances() -> Circumstances:
     )
 
 
-def _text(path: Path) -> str:
+def _text(path: str) -> str:
     try:
-        return path.read_text()
+        with open(path) as file:
+            return file.read()
     except OSError:
         return ""

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 
 from tracejob_agent.kernel.c_types import parse_type
 from tracelang.facts import Layout, Member
@@ -22,7 +21,7 @@ from tracelang.types import (
     size_of,
 )
 
-_PLACES = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
+_PLACES = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 _FIELD = re.compile(
     r"\s*field:(?P<declaration>.*?);\s*offset:(?P<offset>\d+);\s*size:(?P<size>\d+);\s*signed:(?P<signed>\d);"
 )
@@ -30,18 +29,23 @@ _DECLARATION = re.compile(r"^(?P<type>.*?)(?P<name>\w+)\s*(?P<array>\[.*\])?$")
 
 
 @cache
-def tracefs_folder() -> Path | None:
+def tracefs_folder() -> str | None:
     """Where tracefs is mounted; mounted at its usual place when it isn't and we may. None: not to be had."""
     for place in _PLACES:
-        if (place / "events").is_dir():
+        if os.path.isdir(f"{place}/events"):
             return place
-    if os.geteuid() == 0 and _PLACES[0].is_dir():
+    if os.geteuid() == 0 and os.path.isdir(_PLACES[0]):
         import ctypes
 
         libc = ctypes.CDLL(None, use_errno=True)
-        if libc.mount(b"nodev", bytes(_PLACES[0]), b"tracefs", 0, None) == 0:
+        if libc.mount(b"nodev", os.fsencode(_PLACES[0]), b"tracefs", 0, None) == 0:
             return _PLACES[0]
     return None
+
+
+def read_text(path: str) -> str:
+    with open(path) as file:
+        return file.read()
 
 
 def tracepoint_names() -> Iterator[tuple[str, str]]:
@@ -50,7 +54,7 @@ def tracepoint_names() -> Iterator[tuple[str, str]]:
     if folder is None:
         return
     try:
-        text = (folder / "available_events").read_text()
+        text = read_text(f"{folder}/available_events")
     except OSError:
         return
     for line in text.splitlines():
@@ -63,7 +67,9 @@ def tracepoint_names() -> Iterator[tuple[str, str]]:
 def has_tracepoint(category: str, event: str) -> bool:
     """Whether it exists; asks the file system, so that one name doesn't cost the whole list."""
     folder = tracefs_folder()
-    return folder is not None and "/" not in category + event and (folder / "events" / category / event / "id").exists()
+    if folder is None or "/" in category + event:
+        return False
+    return os.path.exists(f"{folder}/events/{category}/{event}/id")
 
 
 def tracepoint_layout(category: str, event: str, *, named: Callable[[str], Type | None]) -> Layout | None:
@@ -72,7 +78,7 @@ def tracepoint_layout(category: str, event: str, *, named: Callable[[str], Type 
     if folder is None or "/" in category + event:
         return None
     try:
-        text = (folder / "events" / category / event / "format").read_text()
+        text = read_text(f"{folder}/events/{category}/{event}/format")
     except OSError:
         return None
     # A system call's pointers are its caller's; all others are the kernel's own.
@@ -84,7 +90,7 @@ def tracepoint_declarations(category: str, event: str) -> list[str]:
     """The fields of a tracepoint's own as its format file declares them, for listings."""
     folder = tracefs_folder()
     try:
-        text = (folder / "events" / category / event / "format").read_text() if folder else ""
+        text = read_text(f"{folder}/events/{category}/{event}/format") if folder else ""
     except OSError:
         return []
     declarations = [match["declaration"].strip() for match in _FIELD.finditer(text)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from tracejob_agent.bpf.loader import LoadedProgram
 from tracejob_agent.errors import AttachError
 from tracejob_agent.kernel.refusals import NO_TRACEFS
-from tracejob_agent.kernel.tracefs import tracefs_folder
+from tracejob_agent.kernel.tracefs import read_text, tracefs_folder
 from tracejob_agent.probes.environment import Environment
 from tracejob_agent.probes.perf_event import EventAttribute, EventType, Handle, attach_event
 from tracelang.facts import Location
@@ -33,4 +33,4 @@ def _event_number(location: Location) -> int:
     folder = tracefs_folder()
     if folder is None:
         raise AttachError(f"{location.name} can't be attached: {NO_TRACEFS}")
-    return int((folder / "events" / location.target / location.function / "id").read_text())
+    return int(read_text(f"{folder}/events/{location.target}/{location.function}/id"))

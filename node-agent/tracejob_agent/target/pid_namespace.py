@@ -8,8 +8,6 @@ task.
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Protocol
 
 from tracejob_agent.bpf.instructions import instruction
 from tracejob_agent.bpf.objects import load_program, test_run
@@ -17,6 +15,12 @@ from tracejob_agent.errors import UnsupportedError
 from tracejob_agent.kernel.refusals import NO_BTF
 from tracelang.facts import Layout
 from tracelang.plan import ProgramType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object
 
 # PROC_PID_INIT_INO of include/linux/proc_ns.h: the inode of the outermost PID namespace.
 _OUTERMOST = 0xEFFFFFFC
@@ -34,7 +38,7 @@ class Structs(Protocol):
 
 def pid_namespace_level(structs: Structs) -> int:
     """0: the outermost. Raises UnsupportedError when the kernel's types aren't known."""
-    if Path("/proc/self/ns/pid").stat().st_ino == _OUTERMOST:
+    if os.stat("/proc/self/ns/pid").st_ino == _OUTERMOST:
         return 0
     thread_pid = _offset(structs, "struct task_struct", "thread_pid")
     level = _offset(structs, "struct pid", "level")

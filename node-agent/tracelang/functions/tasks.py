@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import signal as signals
-
 from tracelang import ir, nodes
 from tracelang.builtins import BUILTINS
 from tracelang.functions.common import arguments, literal_text, only_supports
 from tracelang.functions.output import emit
 from tracelang.functions.table import Function, Rule
+from tracelang.known_constants import SIGNALS
 from tracelang.lowering.access import field_of
 from tracelang.lowering.body import Body, effect, missing
 from tracelang.lowering.convert import constant_number, constant_text, convert
@@ -80,8 +79,7 @@ def _signal(body: Body, call: nodes.Call) -> ir.Expr:
     if text is not None:
         number = signal_number(text)
         if number is None:
-            known = [item.name for item in signals.Signals]
-            return body.error(value.span, f"Invalid string for signal: {text}", did_you_mean(text, known))
+            return body.error(value.span, f"Invalid string for signal: {text}", did_you_mean(text, SIGNALS))
         value = ir.Constant(value.span, U32, number)
     elif not is_integer(value.type):
         return body.error(value.span, f"{call.name}() accepts a string literal or an integer")
@@ -98,7 +96,7 @@ def _signal(body: Body, call: nodes.Call) -> ir.Expr:
 def signal_number(name: str) -> int | None:
     """SIGKILL or KILL, as a number."""
     full = name if name.startswith("SIG") else f"SIG{name}"
-    return signals.Signals[full].value if full in signals.Signals.__members__ else None
+    return SIGNALS.get(full)
 
 
 def _override(body: Body, call: nodes.Call) -> ir.Expr:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
 
 from tracelang import ir, nodes
 from tracelang.lowering.body import Body, missing
@@ -54,6 +53,10 @@ from tracelang.types import (
     is_integer,
     size_of,
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 __all__ = ["lower_binary", "lower_increment", "lower_unary"]
 

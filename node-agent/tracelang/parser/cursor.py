@@ -6,12 +6,14 @@ top-level item, so that one mistake gives one diagnostic.
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from tracelang.diagnostics import Note
 from tracelang.lexer import Lexer, Token, TokenKind
 from tracelang.recursion import MAXIMUM_DEPTH
 from tracelang.source import Span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 class SyntaxProblem(Exception):

@@ -7,8 +7,6 @@ An `if` at the end of a block expression whose branches all have values is the b
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 from tracelang import nodes
 from tracelang.diagnostics import Note
 from tracelang.lexer import Token, TokenKind
@@ -17,6 +15,10 @@ from tracelang.parser.expressions import ExpressionParser
 from tracelang.source import Span
 from tracelang.structs import Struct
 from tracelang.words import PROVIDERS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _COMPOUND = frozenset(("+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="))
 _NOT_STATEMENTS = frozenset(("else", "config", "import", "macro", "fn"))
