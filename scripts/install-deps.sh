@@ -4,8 +4,8 @@
 # Out: packages.
 set -eu
 demo="python3 python3-venv python3-bpfcc ca-certificates"
-test="$demo make git curl gcc g++ libc6-dev systemtap-sdt-dev jq bpftool bpftrace mmdebstrap docker.io containerd runc iptables"
-matrix="python3 python3-venv python3-bpfcc make gcc libc6-dev systemtap-sdt-dev mmdebstrap qemu-system-x86 busybox-static cpio xz-utils"
+matrix="$demo make gcc libc6-dev systemtap-sdt-dev mmdebstrap qemu-system-x86 busybox-static cpio xz-utils zstd e2fsprogs debian-archive-keyring"
+test="$matrix git curl g++ jq bpftool bpftrace docker.io containerd runc iptables"
 case "${1:-test}" in
 	demo) wanted=$demo ;;
 	test) wanted=$test ;;
@@ -33,7 +33,12 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "Installing from Debian:$missing"
 export DEBIAN_FRONTEND=noninteractive
+# Where an installation was killed half-way, dpkg wants that finished before anything else. Whatever holds its lock gets time.
+if [ -n "$(dpkg --audit)" ] || [ -n "$(ls /var/lib/dpkg/updates)" ]; then
+	echo "Finishing an installation that was interrupted"
+	dpkg --configure -a || apt-get install -y -qq --fix-broken
+fi
 # A third-party list that doesn't answer is no reason to stop: what we need is in Debian's own.
 apt-get update -qq || echo "apt-get update: some lists can't be reached; going on with the others"
 # shellcheck disable=SC2086 # a list of names
-apt-get install -y -qq --no-install-recommends $missing
+apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 $missing

@@ -7,44 +7,21 @@ exit code is 1 when one failed.
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 import shutil
 import sys
-import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from kindcluster.steps import CACHE, StepFailed, run, say, step
-
-from kernelmatrix import disks, packages, qemu
+from kernelmatrix import console, disks, guest, packages, qemu
+from kernelmatrix.console import Limits
+from kindcluster.steps import StepFailed, run, step
 
 CHECKOUT: Final = Path(__file__).resolve().parents[2]
 PYTHON: Final = CHECKOUT / ".venv/bin/python"
 SUITE: Final = "bash scripts/kernelmatrix/guest-suite.sh"
-# The firmware's control codes may stand in front.
-_KERNEL: Final = re.compile(r"guest: (\d+\.\S+)$")
-_EXIT: Final = re.compile(r"guest: exit code (\d+)$")
-_SUMMARY: Final = re.compile(r"\d+ (?:passed|failed|skipped|error).* in [\d.]+s")
-
-
-@dataclass(slots=True)
-class Outcome:
-    """code: None when the guest didn't get to the end of the command."""
-
-    version: str
-    release: str = "didn't boot"
-    code: int | None = None
-    summary: str = ""
-    seconds: float = 0.0
-
-    def text(self) -> str:
-        end = self.summary or ("ended" if self.code is not None else "did not end in time")
-        return f"Linux {self.version:<5} {self.release:<28} {self.seconds:4.0f} s  {end}"
 
 
 def main() -> int:
@@ -52,17 +29,20 @@ def main() -> int:
     if not all(shutil.which(program) for program in ("qemu-system-x86_64", "busybox", "cpio", "mmdebstrap")):
         print("kernelmatrix: QEMU, busybox, cpio or mmdebstrap is missing: make install-deps", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix="kernel-matrix-run-") as folder:
-        try:
-            outcomes = _run(arguments, command or SUITE, Path(folder))
-        except StepFailed as failure:
-            print(f"kernelmatrix: {failure}", file=sys.stderr)
-            return 1
+    try:
+        with disks.run_folder() as folder:
+            outcomes = _run(arguments, command or SUITE, folder)
+    except StepFailed as failure:
+        print(f"kernelmatrix: {failure}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("kernelmatrix: interrupted", file=sys.stderr)
+        return 130
     print("\n".join(outcome.text() for outcome in outcomes))
     return int(any(outcome.code != 0 for outcome in outcomes))
 
 
-def _run(arguments: argparse.Namespace, command: str, folder: Path) -> list[Outcome]:
+def _run(arguments: argparse.Namespace, command: str, folder: Path) -> list[guest.Outcome]:
     kernels = {version: packages.kernel(version) for version in arguments.versions}
     initramfs = {version: disks.initramfs(version, kernel) for version, kernel in kernels.items()}
     root = disks.root_disk()
@@ -72,9 +52,25 @@ def _run(arguments: argparse.Namespace, command: str, folder: Path) -> list[Outc
         checkout = disks.checkout_disk(
             folder, CHECKOUT, folders=(programs,), script=_script(command, programs, arguments.part)
         )
-    boot = partial(_boot, images=(root, checkout), words=arguments.boot, timeout=arguments.timeout)
+    limits = Limits(silence=arguments.silence, total=arguments.timeout)
+
+    def boot(version: str) -> guest.Outcome:
+        machine = qemu.command(
+            kernel=kernels[version] / "vmlinuz",
+            initramfs=initramfs[version],
+            disks=(root, checkout),
+            checkout=CHECKOUT,
+            words=arguments.boot,
+        )
+        return guest.run(version, partial(console.lines, machine, limits), show=partial(_show, version))
+
     with ThreadPoolExecutor(arguments.parallel) as pool:
-        return list(pool.map(lambda version: boot(version, kernels[version], initramfs[version]), kernels))
+        try:
+            return list(pool.map(boot, kernels))
+        except KeyboardInterrupt:
+            limits.interrupted.set()
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _script(command: str, programs: Path, part: str) -> str:
@@ -90,24 +86,10 @@ def _script(command: str, programs: Path, part: str) -> str:
     return f"{exports}cd {shlex.quote(str(CHECKOUT))}\n{command}\n"
 
 
-def _boot(
-    version: str, kernel: Path, initramfs: Path, *, images: tuple[Path, ...], words: str, timeout: float
-) -> Outcome:
-    say(f"booting Linux {version}")
-    outcome, start = Outcome(version), time.monotonic()
-    lines = qemu.console(
-        kernel=kernel / "vmlinuz", initramfs=initramfs, disks=images, checkout=CHECKOUT, words=words, timeout=timeout
-    )
-    for line in lines:
-        print(f"{version}| {line}", flush=True)
-        if found := _EXIT.search(line):
-            outcome.code = int(found[1])
-        elif found := _KERNEL.search(line):
-            outcome.release = found[1]
-        elif _SUMMARY.match(line.strip("= ")):
-            outcome.summary = f"{outcome.summary}; {line}" if outcome.summary else line
-    outcome.seconds = time.monotonic() - start
-    return outcome
+def _show(version: str, line: str) -> None:
+    # One write for each, as guests print at the same time.
+    sys.stdout.write(f"{version}| {line}\n")
+    sys.stdout.flush()
 
 
 def _arguments() -> tuple[argparse.Namespace, str]:
@@ -120,10 +102,12 @@ def _arguments() -> tuple[argparse.Namespace, str]:
     parser.add_argument("versions", nargs="*", help=f"of {', '.join(packages.SUITES)}; all of them without one")
     parser.add_argument("--part", choices=("all", "short"), default="all", help="short: what CI runs")
     parser.add_argument("--parallel", type=int, default=2, metavar="N", help="guests at a time (2)")
-    parser.add_argument("--timeout", type=float, default=1800, metavar="SECONDS", help="for one kernel (1800)")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="for one attempt (short: 900, all: 2700)")
+    parser.add_argument("--silence", type=float, default=300, metavar="SECONDS", help="without a line: it hangs (300)")
     parser.add_argument("--boot", default="", metavar="WORDS", help="more words for the kernel's command line")
     arguments = parser.parse_args(words)
     arguments.versions = arguments.versions or list(packages.SUITES)
+    arguments.timeout = arguments.timeout or {"short": 900, "all": 2700}[arguments.part]
     unknown = [version for version in arguments.versions if version not in packages.SUITES]
     if unknown:
         parser.error(f"no kernel {unknown[0]} here; there are {', '.join(packages.SUITES)}")

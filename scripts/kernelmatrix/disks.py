@@ -6,15 +6,19 @@ mounted at the same path as here, so that the virtual environment and its entry 
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import shutil
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from kindcluster import base_image, versions
-from kindcluster.steps import cached, digest, run
-
 from kernelmatrix.packages import MODULES
+from kindcluster import base_image, versions
+from kindcluster.steps import CACHE, cached, digest, run
 
 HERE: Final = Path(__file__).parent
 PACKAGES: Final = (
@@ -25,6 +29,35 @@ ROOT_MEGABYTES: Final = 1200
 SOURCES: Final = ("crds", "node-agent", "operator", "tests")
 LEFT_OUT: Final = (".git", ".*_cache", "mypy*", "ruff*", "kubernetes")
 """Of the checkout and its virtual environment: what no test in a guest imports, some 250 MB."""
+
+
+@contextlib.contextmanager
+def run_folder() -> Iterator[Path]:
+    """A folder for what is made anew for every run. Those of runs that were killed are removed first.
+
+    Each is locked by its run for as long as that lives; the kernel lets go of the lock however it ends.
+    """
+    every = CACHE / "kernel-matrix-runs"
+    every.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as cleanup:
+        with _locked(every):
+            for left in every.iterdir():
+                with contextlib.suppress(BlockingIOError), _locked(left, wait=False):
+                    shutil.rmtree(left, ignore_errors=True)
+            mine = Path(cleanup.enter_context(tempfile.TemporaryDirectory(dir=every)))
+            cleanup.enter_context(_locked(mine))
+        yield mine
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """BlockingIOError: somebody else has it, and we aren't to wait."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(handle)
 
 
 def root_disk() -> Path:

@@ -5,7 +5,7 @@ cases=tests/language/cases
 wanted=($cases/kernel_functions.txt $cases/probes.txt tests/matrix/test_own_compiler.py tests/kernel/test_scope.py)
 [ "$MATRIX_PART" = short ] || wanted+=($cases tests/matrix)
 test() {
-  .venv/bin/pytest -v -rs -p no:cacheprovider --timeout 900 --durations=5 "$@"
+  .venv/bin/pytest -v -rs -p no:cacheprovider --timeout 240 --durations=5 "$@"
 }
 test "${wanted[@]}"
 code=$?

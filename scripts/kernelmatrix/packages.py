@@ -13,6 +13,8 @@ from kindcluster.steps import StepFailed, cached, digest, run
 
 SUITES: Final = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", "7.2": "sid"}
 KEYRING: Final = "/usr/share/keyrings/debian-archive-keyring.gpg"
+_PATIENCE: Final = 300
+"""Seconds for some 60 MB."""
 
 # What a root disk needs, then the network's card, then what tools trace; in the order that they load. A name that a
 # kernel has built in is passed over.
@@ -31,20 +33,35 @@ def kernel(version: str) -> Path:
 
 def mirror() -> str:
     """The archive that apt on this machine reads."""
+    found = _known_mirror()
+    if not found:
+        # The name that an archive goes by stands in its lists, and machines made from an image come without lists.
+        run(["apt-get", "update"], timeout=_PATIENCE, check=False)
+        found = _known_mirror()
+    if not found:
+        raise StepFailed("apt on this machine can reach no Debian archive (apt-get update says why)")
+    return found
+
+
+def _known_mirror() -> str:
     for line in run(["apt-get", "indextargets", "--format", "$(REPO_URI) $(LABEL)"]).splitlines():
         uri, _, label = line.partition(" ")
         if label == "Debian":
             return uri
-    raise StepFailed("apt on this machine knows no Debian archive; run apt-get update")
+    return ""
 
 
 def _fetch(suite: str, into: Path) -> None:
     apt = _apt_options(suite, into / "apt")
-    run(["apt-get", *apt, "update"])
+    try:
+        run(["apt-get", *apt, "update"], timeout=_PATIENCE)
+    except StepFailed as failure:
+        said = f"Debian's {suite} can't be read from {mirror()}, and the kernel comes from there.\n{failure}"
+        raise StepFailed(said) from failure
     image_package = _concrete(run(["apt-cache", *apt, "depends", "linux-image-cloud-amd64"]), suite)
     # Since 7.x the image's package is empty, and its parts are packages of their own.
     names = [image_package, *_parts(run(["apt-cache", *apt, "depends", image_package]))]
-    run(["apt-get", *apt, "download", *names], cwd=into)
+    run(["apt-get", *apt, "download", *names], cwd=into, timeout=_PATIENCE)
     archives = sorted(into.glob("linux-*.deb"))
     for archive in archives:
         run(["dpkg-deb", "-x", archive, into / "root"])
@@ -87,5 +104,7 @@ def _apt_options(suite: str, folder: Path) -> list[str]:
         "APT::Sandbox::User": "root",
         # A mirror may lag behind: the signature counts, its date doesn't.
         "Acquire::Check-Valid-Until": "false",
+        # Otherwise a list that can't be read is a warning, and the next command knows no package.
+        "APT::Update::Error-Mode": "any",
     }
     return [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]

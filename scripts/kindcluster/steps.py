@@ -12,13 +12,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import IO, Final
 
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tracejob"
 _START = time.monotonic()
+_UNFINISHED: Final = ".new"
 
 
 class StepFailed(Exception):
@@ -26,7 +29,9 @@ class StepFailed(Exception):
 
 
 def say(text: str) -> None:
-    print(f"[{time.monotonic() - _START:6.1f}s] {text}", file=sys.stderr, flush=True)
+    # One write, as several steps may run at the same time.
+    sys.stderr.write(f"[{time.monotonic() - _START:6.1f}s] {text}\n")
+    sys.stderr.flush()
 
 
 @contextlib.contextmanager
@@ -47,16 +52,19 @@ def run(
     timeout: float = 1800,
 ) -> str:
     """Return the command's stdout; when it fails, raise with the end of what it said."""
-    done = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        input=stdin if stdin is not None else "",
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout,
-    )
+    try:
+        done = subprocess.run(
+            [str(part) for part in command],
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            input=stdin if stdin is not None else "",
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired as late:
+        raise StepFailed(f"{' '.join(map(str, command))}\ndidn't end within {timeout:g} s") from late
     if check and done.returncode != 0:
         said = (done.stderr + done.stdout)[-4000:]
         raise StepFailed(f"{' '.join(map(str, command))}\nexited with {done.returncode}:\n{said}")
@@ -84,21 +92,35 @@ def _contents(each: str | Path) -> Iterable[tuple[str, bytes]]:
 
 
 def cached(name: str, *, key: str, build: Callable[[Path], None]) -> Path:
-    """The folder that `build` filled for this key; built at most once, other keys of that name are dropped."""
+    """The folder that `build` filled for this key; built at most once, other keys of that name are dropped.
+
+    What a killed run left half done is removed. Its children may still write there: each build has a folder of its own.
+    """
     folder = CACHE / name
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        _lock(lock, waiting=f"waiting for another run that makes {name}")
+        for unfinished in folder.glob(f"*{_UNFINISHED}"):
+            shutil.rmtree(unfinished, ignore_errors=True)
         ready = folder / key
         if ready.is_dir():
             return ready
-        fresh = folder / f"{key}.new"
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir()
+        fresh = Path(tempfile.mkdtemp(dir=folder, suffix=_UNFINISHED))
+        fresh.chmod(0o755)
         with step(f"building {name} (kept in {ready})"):
             build(fresh)
+            os.sync()  # a machine that crashes now must not be left with the name of what isn't on its disk
         fresh.rename(ready)
         for old in folder.iterdir():
             if old.is_dir() and old != ready:
                 shutil.rmtree(old, ignore_errors=True)
         return ready
+
+
+def _lock(file: IO[str], *, waiting: str) -> None:
+    """The kernel lets go of it when its holder ends, however that happens."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        say(f"{waiting} ...")
+        fcntl.flock(file, fcntl.LOCK_EX)
