@@ -22,6 +22,7 @@ _KEYS = (10, 1000, 100_000, 1_000_000)
 _RATES = (0, 1000, 10_000, 100_000, 300_000)
 _TARGETS = (0, 1, 4, 16, 64)
 _PROBES = (1, 10, 100, 1000)
+_SETTLED = 1.0
 _SECONDS = 1.5
 
 
@@ -87,6 +88,7 @@ def _rates(bench: Bench) -> Table:
 
 def _share(tracer: Tracer, program: str, rate: int) -> float:
     with tracing(tracer, program) as running:
+        time.sleep(_SETTLED)  # what a start takes is told elsewhere
         before = running.cpu_seconds()
         if rate:
             calls(int(rate * _SECONDS), rate=rate)

@@ -72,6 +72,7 @@ class MapRole:
     """Names of maps with a meaning to the engine."""
 
     SCOPE_CGROUPS = "scope_cgroups"  # CGROUP_ARRAY: the target's directories
+    SCOPE_KNOWN = "scope_known"  # ARRAY of u64 by a cgroup id's last bits: what programs found out, see CgroupScope
     SCOPE_CGROUP_IDS = "scope_cgroup_ids"  # HASH u64 cgroup id -> u8: the target's directories on a cgroup v1 node
     SCOPE_PIDS = "scope_pids"  # HASH u32 tgid (as the agent's /proc shows it) -> u8
     EVENTS = "events"  # RINGBUF

@@ -13,3 +13,4 @@ class Constant:
     START = 0  # boot-clock nanoseconds at the session's start
     SW_TAI_OFFSET = 1  # nanoseconds to add to the boot clock for nsecs(sw_tai)
     CHILD_PID = 2  # the process that -c started
+    SCOPE_GENERATION = 3  # grows with every change of the target's cgroups

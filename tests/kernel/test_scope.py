@@ -89,6 +89,31 @@ def test_only_the_target_s_calls_count_while_it_changes(cgroups: Path, prepared:
         assert [calls(loaded, cgroups / name) for name in "abc"] == [0, 0, 0]
 
 
+def test_many_targets_come_and_go(tree: CgroupTree, cgroups: Path, prepared: Prepared) -> None:
+    """What a program found out about a cgroup holds until the targets change, and no longer."""
+    many = [cgroups / f"m{number}" for number in range(6)]
+    for folder in many:
+        folder.mkdir()
+    options = CompileOptions(scope=ScopeOptions("cgroups", 8, hierarchy=tree.hierarchy))
+    wide = prepare_here(PROGRAM, name="program", facts=HostFacts(), options=options)
+    try:
+        with load(wide.plan, wide.functions) as loaded, AttachedProbes() as probes:
+            scope = target_scope(loaded)
+            assert scope is not None
+            probes.attach(loaded, Environment())
+            steps = (many, many[:4], [*many[1:], cgroups / "a"], many[:5], many)
+            for wanted in steps:
+                scope.update(wanted)
+                for _ in range(2):  # the second time it is known
+                    found = {folder.name for folder in (*many, cgroups / "a", cgroups / "b") if calls(loaded, folder)}
+                    assert found == {folder.name for folder in wanted}
+                inside = calls(loaded, cgroups / "a" / "nested")
+                assert inside == (CALLS if cgroups / "a" in wanted else 0)
+    finally:
+        for folder in many:
+            folder.rmdir()
+
+
 def calls(loaded: LoadedPlan, folder: Path) -> int:
     before = hits(loaded)
     call_in(folder)

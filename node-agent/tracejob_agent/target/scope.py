@@ -13,6 +13,7 @@ from tracejob_agent.bpf.loader import LoadedPlan
 from tracejob_agent.bpf.maps import BpfMap
 from tracejob_agent.errors import TargetError
 from tracelang.plan import MapRole
+from tracelang.pseudo import Constant
 
 _SLOTS_AT_LEAST = 32
 _SLOTS_AT_MOST = 256
@@ -43,18 +44,24 @@ def target_scope(loaded: LoadedPlan) -> TargetScope | None:
     """Of a plan with targets: by directory on cgroup v2, by the directory's id on v1."""
     array, ids = loaded.by_role(MapRole.SCOPE_CGROUPS), loaded.by_role(MapRole.SCOPE_CGROUP_IDS)
     if array is not None:
-        return CgroupScope(array)
+        return CgroupScope(
+            array, known=loaded.by_role(MapRole.SCOPE_KNOWN), constants=loaded.by_role(MapRole.CONSTANTS)
+        )
     return CgroupIdScope(ids) if ids is not None else None
 
 
 class CgroupScope:
     """The cgroup array. Programs read it from slot 0 to the first empty one, so it has no holes at any moment.
 
-    A directory that stays keeps its slot, unless it is the last one and fills a hole.
+    A directory that stays keeps its slot, unless it is the last one and fills a hole. Programs keep what they found out
+    about a task's cgroup (`known`); `constants` tells them which generation of targets this is.
     """
 
-    def __init__(self, array: BpfMap) -> None:
+    def __init__(self, array: BpfMap, *, known: BpfMap | None = None, constants: BpfMap | None = None) -> None:
         self._array = array
+        self._known = known
+        self._constants = constants
+        self._generation = 0
         self._slots: list[Path] = []
 
     @property
@@ -67,6 +74,7 @@ class CgroupScope:
 
     def update(self, wanted: Iterable[Path]) -> None:
         wanted_set = dict.fromkeys(wanted)
+        before = set(self._slots)
         _check_room(len(wanted_set), self.room)
         added = [path for path in wanted_set if path not in self._slots]
         for slot in range(len(self._slots) - 1, -1, -1):
@@ -77,8 +85,23 @@ class CgroupScope:
             else:
                 self._fill_hole(slot)
         for path in added:
-            if self._put(len(self._slots), path):
-                continue
+            self._put(len(self._slots), path)
+        if before != set(self._slots):
+            self._forget()
+
+    def _forget(self) -> None:
+        """Last of all: a program that is at it yet keeps what it found by the old slots under the old number.
+
+        The old answers go too, since programs compare the number's last 16 bits only.
+        """
+        if self._known is None or self._constants is None:
+            return
+        self._generation += 1
+        self._constants.update(struct.pack("<I", Constant.SCOPE_GENERATION), struct.pack("<Q", self._generation))
+        if self._generation == 1:  # nothing runs yet
+            return
+        for index in range(self._known.spec.max_entries):
+            self._known.update(struct.pack("<I", index), bytes(8))
 
     def _put(self, slot: int, path: Path) -> bool:
         try:

@@ -19,6 +19,8 @@ PER_CPU = frozenset({BpfMapKind.PERCPU_HASH, BpfMapKind.PERCPU_ARRAY, BpfMapKind
 ARRAYS = frozenset({BpfMapKind.ARRAY, BpfMapKind.PERCPU_ARRAY})
 
 STACK_ENTRIES = 1 << 14
+SCOPE_KNOWN_ENTRIES = 1 << 10
+"""A power of two."""
 PAGE = 4096
 BPF_F_NO_PREALLOC = 1
 """Since 6.1 (96da3f7d489d) every tracing program may use hash maps that allocate entries when they are needed."""
@@ -95,6 +97,8 @@ class Module(Struct, eq=False):
         match role:
             case MapRole.SCOPE_CGROUPS:
                 return spec(BpfMapKind.CGROUP_ARRAY, 4, 4, max(self.options.scope.slots, 1))
+            case MapRole.SCOPE_KNOWN:
+                return spec(BpfMapKind.ARRAY, 4, 8, SCOPE_KNOWN_ENTRIES)
             case MapRole.SCOPE_CGROUP_IDS:
                 return spec(BpfMapKind.HASH, 8, 1, max(self.options.scope.slots, 1))
             case MapRole.SCOPE_PIDS:

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from tracelang.codegen import cgroups_v1, events
 from tracelang.codegen.layout import FileText, FunctionText, MapText, ProgramText, StructText, lay_out
-from tracelang.codegen.module import Module
+from tracelang.codegen.module import SCOPE_KNOWN_ENTRIES, Module
 from tracelang.codegen.programs import marked_line
 from tracelang.codegen.values import comment
 from tracelang.codegen.writer import SCRATCH_MARK, ProgramState, WrittenFunction
 from tracelang.plan import Counter, MapSpec
+from tracelang.pseudo import Constant
 from tracelang.types import align_up
 
 MARK = "\x01"
+SCOPE_FIRST_SLOTS = 2
+"""Targets on a node that are looked at one by one, every time."""
+
 V1_LEVELS = 64
 """How deep below a target a task may be on a v1 node, in cgroups."""
 
@@ -63,7 +67,9 @@ def _numbers(module: Module, runtime: set[str]) -> dict[str, int]:
     if not runtime.isdisjoint(("count", "count_hit")):
         numbers |= {item.name: item.value for item in Counter}
     if "in_scope_cgroups" in runtime:
-        numbers["SCOPE_SLOTS"] = module.options.scope.slots
+        slots = module.options.scope.slots
+        numbers |= {"SCOPE_FIRST_SLOTS": min(SCOPE_FIRST_SLOTS, slots), "SCOPE_SLOTS": slots}
+        numbers |= {"SCOPE_GENERATION": Constant.SCOPE_GENERATION, "SCOPE_KNOWN_ENTRIES": SCOPE_KNOWN_ENTRIES}
     if "within_rate" in runtime:
         numbers["EVENTS_PER_SECOND"] = module.options.events_per_second
     return numbers

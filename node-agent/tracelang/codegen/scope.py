@@ -34,7 +34,8 @@ def test(writer: Writer) -> str:
             writer.module.role_macro(MapRole.SCOPE_CGROUP_IDS)
             return f"{writer.module.need('in_scope_cgroups_v1')}()"
         case "cgroups":
-            writer.module.role_macro(MapRole.SCOPE_CGROUPS)
+            for role in (MapRole.SCOPE_CGROUPS, MapRole.SCOPE_KNOWN, MapRole.CONSTANTS):
+                writer.module.role_macro(role)
             return f"{writer.module.need('in_scope_cgroups')}()"
         case "pids":
             macro = writer.module.role_macro(MapRole.SCOPE_PIDS)

@@ -5,15 +5,20 @@
 #define TJ_EVENTS ((void *)bpf_pseudo_fd(1, 2)) /* tj_events */
 #define TJ_COUNTERS ((void *)bpf_pseudo_fd(1, 3)) /* tj_counters */
 #define TJ_SCOPE_CGROUPS ((void *)bpf_pseudo_fd(1, 4)) /* tj_scope_cgroup */
-#define TJ_STACKS_8 ((void *)bpf_pseudo_fd(1, 5)) /* tj_stacks */
-#define TJ_SCRATCH ((void *)bpf_pseudo_fd(1, 6)) /* tj_scratch */
+#define TJ_SCOPE_KNOWN ((void *)bpf_pseudo_fd(1, 5)) /* tj_scope_known */
+#define TJ_CONSTANTS ((void *)bpf_pseudo_fd(1, 6)) /* tj_constants */
+#define TJ_STACKS_8 ((void *)bpf_pseudo_fd(1, 7)) /* tj_stacks */
+#define TJ_SCRATCH ((void *)bpf_pseudo_fd(1, 8)) /* tj_scratch */
 #define HITS 0ULL
 #define RING_FULL 1ULL
 #define MAP_FULL 2ULL
 #define RATE_LIMITED 3ULL
 #define STACK_LOST 4ULL
 #define OUTSIDE 5ULL
+#define SCOPE_FIRST_SLOTS 2ULL
 #define SCOPE_SLOTS 4ULL
+#define SCOPE_GENERATION 3ULL
+#define SCOPE_KNOWN_ENTRIES 1024ULL
 
 /* One more of it: exact also where another task may take over this CPU in between, as in user functions. */
 static __always_inline void count(u32 program, u32 what)
@@ -23,17 +28,38 @@ static __always_inline void count(u32 program, u32 what)
     __sync_fetch_and_add(&counters[what], 1);
 }
 
-/* Whether the current task is below one of the target's cgroups; an empty slot (an error) ends the list. */
+/*
+ * Whether the current task is below one of the target's cgroups; an empty slot (an error) ends the list. What is found
+ * beyond the first slots is kept by the task's own cgroup until the targets change, in one word, so that it can't be
+ * read half written: the cgroup's id, the generation of targets, the answer.
+ */
 static __always_inline u8 in_scope_cgroups(void)
 {
-  for (u32 slot = 0; slot < SCOPE_SLOTS; slot++) {
+  for (u32 slot = 0; slot < SCOPE_FIRST_SLOTS; slot++) {
+    long under = bpf_current_task_under_cgroup(TJ_SCOPE_CGROUPS, slot);
+    if (under)
+      return under == 1;
+  }
+  u64 cgroup = bpf_get_current_cgroup_id();
+  u32 key = SCOPE_GENERATION;
+  u64 *generation = bpf_map_lookup_elem(TJ_CONSTANTS, &key);
+  key = cgroup & (SCOPE_KNOWN_ENTRIES - 1);
+  u64 *known = bpf_map_lookup_elem(TJ_SCOPE_KNOWN, &key);
+  if (!generation || !known)
+    return 0;
+  u64 answer = cgroup << 17 | (*generation & 0xffff) << 1;
+  u64 found = *known;
+  if ((found | 1) == (answer | 1))
+    return found & 1;
+  for (u32 slot = SCOPE_FIRST_SLOTS; slot < SCOPE_SLOTS; slot++) {
     long under = bpf_current_task_under_cgroup(TJ_SCOPE_CGROUPS, slot);
     if (under == 1)
-      return 1;
-    if (under < 0)
-      return 0;
+      answer |= 1;
+    if (under)
+      break;
   }
-  return 0;
+  *known = answer;
+  return answer & 1;
 }
 
 /* One more run of a program that has this CPU for itself: a plain addition does. */
