@@ -114,6 +114,23 @@ def test_a_module_builds_on_the_kernels_types() -> None:
     assert types.struct("struct thing") is not None  # the kernel's own, through the module's
 
 
+def test_a_function_is_the_same_however_many_are_looked_up() -> None:
+    base = kernel()
+    nothing = base.add(Kind.FUNC_PROTO, size=0)
+    first = base.add(Kind.FUNC, "twice", size=nothing)
+    base.add(Kind.FUNC, "twice", size=nothing)
+    module = Builder(base)
+    module.string("first")  # what a module's strings begin with has no end of another before it
+    own = module.add(Kind.FUNC, "own", size=nothing)
+    module.add(Kind.FUNC, "twice", size=nothing)
+    btf = BtfFile(module.data(), base=BtfFile(base.data()))
+    answers = {
+        tuple(record.id if record else None for record in map(btf.function, ("twice", "own", "thing", "none")))
+        for _ in range(60)
+    }
+    assert answers == {(first, own, None, None)}
+
+
 def test_types_are_spelled_as_c() -> None:
     btf = BtfFile(kernel().data())
     record = btf.find("thing", Kind.STRUCT)

@@ -94,6 +94,11 @@ def _of_provider(facts: HostFacts, provider: str, spec: str, *, verbose: bool) -
         matches = matcher(spec.partition(":")[0])
         yield from (f"{provider}:{name}:" for name in _EVENTS[provider] if matches(name))
         return
+    if provider == "iter" and has_wildcard(spec):  # which a program can't have
+        for shown, location in _everything_of(facts, provider):
+            if matcher(spec)(location.function):
+                yield from _entry(facts, provider, shown, location, verbose=verbose)
+        return
     if provider not in _EVERYTHING and spec == "*":
         spec = "*:*"  # of all binaries
     row = find_provider(provider)
@@ -160,7 +165,7 @@ def _arguments(facts: HostFacts, provider: str, location: Location) -> list[str]
 def _function_arguments(facts: HostFacts, provider: str, location: Location) -> list[str]:
     """fentry names arguments, a kprobe counts them; where the function returns there is its value."""
     btf = facts.types_of(location.module)
-    record = btf.find(location.function, Kind.FUNC) if btf else None
+    record = btf.function(location.function) if btf else None
     if btf is None or record is None:
         return []
     found = parameters(btf, record) if provider != "kretprobe" else []

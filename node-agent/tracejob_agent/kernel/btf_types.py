@@ -67,11 +67,11 @@ class BtfTypes:
         return (value, type_) if isinstance(type_, EnumType) else None
 
     def function(self, name: str) -> Signature | None:
-        record = self.btf.find(name, Kind.FUNC)
+        record = self.btf.function(name)
         return self.prototype(record.size_or_type, name) if record else None
 
     def function_id(self, name: str) -> int | None:
-        record = self.btf.find(name, Kind.FUNC)
+        record = self.btf.function(name)
         return record.id if record else None
 
     def raw_tracepoint(self, name: str) -> Signature | None:
