@@ -48,4 +48,5 @@ def bootstrap(target: Path, *packages: str) -> None:
     # mmdebstrap's own sources (the suite, its updates and its security updates): a machine's third-party lists may be
     # out of reach, and have no place in an image.
     options = ["--variant=minbase", "--quiet", *SLIM, *include, *hook]
-    run(["mmdebstrap", *options, versions.DEBIAN, target])
+    # What it mounts below the target is seen by itself alone, and is gone with it, however it ends.
+    run(["unshare", "--mount", "mmdebstrap", *options, versions.DEBIAN, target])
