@@ -33,13 +33,13 @@ help: ## This list
 .PHONY: demo
 demo: ## Trace a small workload on this machine, without a cluster (root, Debian 12)
 	@scripts/install-deps.sh demo
-	@$(MAKE) --no-print-directory venv
+	@$(MAKE) -s --no-print-directory venv
 	@$(BIN)/python scripts/demo.py
 
 .PHONY: test
 test: ## Everything: static checks, unit, real BPF, two kernels in QEMU, a real cluster
 	@scripts/install-deps.sh test
-	@$(MAKE) --no-print-directory venv
+	@$(MAKE) -s --no-print-directory venv
 	@$(MAKE) --no-print-directory check test-unit test-kernel
 	@$(MAKE) --no-print-directory test-kernels KERNELS="$(CI_KERNELS)" PART=short
 	@$(MAKE) --no-print-directory test-e2e
@@ -82,7 +82,7 @@ test-kernel: venv ## Tests that load BPF into this kernel (root)
 test-kernels: ## The same on Debian kernels in QEMU: KERNELS="5.10 6.1 6.12 7.2", PART=all or short
 	$(call stage,kernel matrix)
 	@scripts/install-deps.sh matrix
-	@$(MAKE) --no-print-directory venv
+	@$(MAKE) -s --no-print-directory venv
 	@$(MATRIX) --part $(PART) $(KERNELS)
 
 .PHONY: test-e2e
@@ -133,12 +133,15 @@ venv: .venv/.installed
 # bcc's Python module comes from Debian, hence the system's packages; all else is pinned by hash.
 # The packages are linked beside the others too: tracejob-agent and tracejob-bpftrace look there before anything else.
 .venv/.installed: requirements/dev.txt pyproject.toml $(wildcard node-agent/start/*)
+	@[ ! -e .venv/.unfinished ] || { echo "Starting .venv anew, as it was left unfinished"; rm -rf .venv; }
+	@mkdir -p .venv && touch .venv/.unfinished
 	@[ -x $(BIN)/python ] || { echo "Making .venv"; $(PYTHON) -m venv --system-site-packages .venv; }
 	@echo "Installing pinned Python packages into .venv"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@PYTHONWARNINGS=ignore $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@ln -sfn $(addprefix $(CURDIR)/,$(PACKAGES)) -t $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
 	@$(BIN)/python -m compileall -q $(PACKAGES)
+	@rm .venv/.unfinished
 	@touch $@
 
 .PHONY: lock

@@ -18,7 +18,7 @@ from typing import Final
 
 from kernelmatrix.packages import MODULES
 from kindcluster import base_image, versions
-from kindcluster.steps import CACHE, cached, digest, run
+from kindcluster.steps import CACHE, StepFailed, cached, digest, run
 
 HERE: Final = Path(__file__).parent
 PACKAGES: Final = (
@@ -66,7 +66,11 @@ def root_disk() -> Path:
 
     def build(into: Path) -> None:
         tree = into / "tree"
-        base_image.bootstrap(tree, *PACKAGES)
+        try:
+            base_image.bootstrap(tree, *PACKAGES)
+        except StepFailed as failure:
+            said = f"the guests' Debian can't be installed from its archive (is that in reach?)\n{failure}"
+            raise StepFailed(said) from failure
         shutil.copy(init, tree / "tracejob-init")
         (tree / "tracejob-init").chmod(0o755)
         _ext4(tree, into / "root.ext4", megabytes=ROOT_MEGABYTES)
