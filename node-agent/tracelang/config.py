@@ -70,6 +70,7 @@ SETTINGS = {
         Setting("unstable_tseries", Kind.CHOICE, "warn", UNSTABLE),
         Setting("unstable_typeinfo", Kind.CHOICE, "enable", UNSTABLE),
         Setting("use_blazesym", Kind.BOOLEAN, True),
+        Setting("dummy_ts_map", Kind.TEXT, "", environment_only=True),
         Setting("debug_output", Kind.BOOLEAN, False, environment_only=True),
         Setting("kernel_build", Kind.TEXT, "", environment_only=True),
         Setting("kernel_source", Kind.TEXT, "", environment_only=True),

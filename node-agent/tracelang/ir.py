@@ -368,7 +368,7 @@ class Aggregate(Stmt, frozen=True):
     """`@m[k] = count()` and friends, or an update of the map's own aggregate; kind and layout from `aggregate`.
 
     value: the argument (None for count()), already s64/u64 by `aggregate.signed`. repeat: hist/lhist's 3rd/5th
-    argument: how often it counts (None: once).
+    argument: how often it counts (None: once). now: what a time series takes for the time (None: the boot clock).
     """
 
     map: str
@@ -376,6 +376,7 @@ class Aggregate(Stmt, frozen=True):
     aggregate: AggregateType
     value: Expr | None
     repeat: Expr | None = None
+    now: Expr | None = None
 
 
 class Store(Stmt, frozen=True):

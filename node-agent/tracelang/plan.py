@@ -80,7 +80,7 @@ class MapRole:
     SCRATCH = "scratch"  # PERCPU_ARRAY: big values of programs
     STACKS = "stacks"  # HASH u64 stack id -> u64 addresses[depth], zero after the last; one map per depth
     RANDOM = "random"  # other helper state
-    CONSTANTS = "constants"  # ARRAY of u64: numbers that the engine writes before the start, see Constant
+    CONSTANTS = "constants"  # ARRAY of u64: see Constant
     RATE = "rate"  # ARRAY, one entry {u64 second, u64 events}: state of the rate limit
 
 

@@ -11,7 +11,7 @@ from tracejob_agent.output.decode import Buffer, Decoder, Value, decoder
 from tracejob_agent.output.merge import Average, Merged, merge
 from tracejob_agent.output.names import Names
 from tracejob_agent.output.pooling import Pool
-from tracejob_agent.output.tseries import TimeSeries, merge_time_series
+from tracejob_agent.output.tseries import merge_time_series
 from tracelang.plan import UserMap
 from tracelang.types import (
     AggregateType,
@@ -30,7 +30,7 @@ _KEY, _VALUE = attrgetter("key"), attrgetter("value")
 RawEntries = Sequence[tuple[bytes, Sequence[Buffer]]]
 """What a map holds: (key, one value for each CPU; one value in all for plain maps)."""
 
-Shown = Value | Merged | TimeSeries
+Shown = Value | Merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class MapReader:
                     continue
                 copies = [copy[:presence] for copy in copies]
             found.append(Entry(self._read_key(key, 0) if self._read_key else (), self._value(copies)))
+        if self._is_series():
+            found = self._series(found)
         if self._read_key is not None:
             # Plain keys and values are their own rank, which is worth knowing when there are a million.
             plain = isinstance(self.user.key, _PLAIN_KEYS)
@@ -70,14 +72,21 @@ class MapReader:
                 found.sort(key=_VALUE if plain else lambda entry: sort_rank(self.user.value, entry.value))
         return found
 
-    def _value(self, copies: Sequence[Buffer]) -> Shown:
+    def _value(self, copies: Sequence[Buffer]) -> Shown | Sequence[Buffer]:
         if self._aggregate is None:
             if len(copies) == 1:
                 return self._read_value(copies[0], 0)
             return self._sum([self._read_value(copy, 0) for copy in copies])
-        if self._aggregate.kind is Aggregation.TSERIES:
-            return merge_time_series(self._aggregate, copies)
-        return merge(self._aggregate, copies)
+        return copies if self._is_series() else merge(self._aggregate, copies)
+
+    def _series(self, entries: list[Entry]) -> list[Entry]:
+        """Time series are merged all at once: each lasts as long as the longest."""
+        assert self._aggregate is not None
+        merged = merge_time_series(self._aggregate, [entry.value for entry in entries])
+        return [Entry(entry.key, series) for entry, series in zip(entries, merged, strict=True)]
+
+    def _is_series(self) -> bool:
+        return self._aggregate is not None and self._aggregate.kind is Aggregation.TSERIES
 
     def _sum(self, values: list[Any]) -> int:
         """Of pooled entries: a sum wraps where the map's own type would."""
@@ -87,9 +96,7 @@ class MapReader:
         return total - (1 << type_.bits) if type_.signed and total >> (type_.bits - 1) else total
 
     def _is_sorted_by_key(self) -> bool:
-        return not isinstance(self.user.value, AggregateType | IntType) or (
-            isinstance(self.user.value, AggregateType) and self.user.value.kind is Aggregation.TSERIES
-        )
+        return not isinstance(self.user.value, AggregateType | IntType) or self._is_series()
 
 
 def sort_rank(type_: Type, value: Any) -> int:

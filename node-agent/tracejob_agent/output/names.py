@@ -50,7 +50,8 @@ def _no_kubernetes(_: TagKind, __: int) -> str:
 class Names:
     """read_stack: the addresses of a stack, by its id and depth; kubernetes: the pod, container... of a cgroup id.
 
-    text: how traced bytes are shown. max_strlen: size of str()'s field; a string that fills it gets the trailer.
+    series_clock: what the intervals of time series count. text: how traced bytes are shown.
+    max_strlen: size of str()'s field; a string that fills it gets the trailer.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Names:
         text: Callable[[bytes], str] = raw_text,
         max_strlen: int = 0,
         trailer: str = "..",
+        series_clock: str = "boot",
     ) -> None:
         self.probe_names = probe_names
         self.layouts = layouts or NoLayouts()
@@ -73,6 +75,7 @@ class Names:
         self.text = text
         self.max_strlen = max_strlen
         self.trailer = trailer
+        self.series_clock = series_clock
         self._kernel_symbols = kernel_symbols or KernelSymbols()
         self._user_symbols = user_symbols or UserSymbols()
 

@@ -64,6 +64,7 @@ def names_of(session: SessionView, options: SinkOptions) -> Names:
         text=options.text,
         max_strlen=int(plan.config.get("max_strlen", _DEFAULT_STRING)),
         trailer=str(plan.config.get("str_trunc_trailer", "..")),
+        series_clock="real" if plan.config.get("dummy_ts_map") else "boot",
     )
     if options.kubernetes is not None:
         names.kubernetes = options.kubernetes

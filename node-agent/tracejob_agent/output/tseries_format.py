@@ -12,25 +12,34 @@ _PRECISIONS = ((1_000_000_000, "hh:mm:ss", 0), (1_000_000, "hh:mm:ss.ms", 3), (1
 
 def time_series_text(series: TimeSeries, names: Names) -> str:
     """A picture with time going down and values going right; intervals without a value show none."""
+    if series.newest is None:
+        return "<no data>"
     values = dict(series.points)
-    low, high = min(values.values()), max(values.values())
-    if low == high:
-        low, high = low - 1, high + 1
-    epochs = range(min(values), max(values) + 1)
+    epochs = range(min(values, default=series.newest), series.newest + 1)
+    low, high = _borders(values)
     heading, digits = _precision(series, rows=len(epochs))
     width = len(heading) if digits == 0 else len("hh:mm:ss.") + digits
     margin = " " * (width + 1)
-    scale = f"{margin}{low}{high:>{_WIDTH + 1 - len(str(low))}}"
+    left, right = (str(low), str(high)) if values else ("null", "null")
+    scale = f"{margin}{left}{right:>{_WIDTH + 1 - len(left)}}"
     lines = [scale, f"{heading:<{width}} |{'_' * (_WIDTH - 1)}|"]
     for epoch in epochs:
         value = values.get(epoch)
         bar = ["|", *" " * (_WIDTH - 1), "|"]
+        if low < 0 < high:
+            bar[-low * _WIDTH // (high - low)] = "."
         if value is not None:
             bar[(value - low) * _WIDTH // (high - low)] = "*"
         stamp = _stamp(_start(epoch, series, names), digits)
         lines.append(f"{stamp:<{width}} {''.join(bar)} {'-' if value is None else value}")
     lines += [f"{margin}v{'_' * (_WIDTH - 1)}v", scale]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _borders(values: dict[int, int]) -> tuple[int, int]:
+    """The values at the left and right; one value alone stands in the middle."""
+    low, high = min(values.values(), default=1), max(values.values(), default=1)
+    return (low, high) if low != high else (low - 1, high + 1)
 
 
 def time_series_json(series: TimeSeries, names: Names) -> str:
@@ -58,4 +67,4 @@ def _stamp(start: int, digits: int) -> str:
 
 def _start(epoch: int, series: TimeSeries, names: Names) -> int:
     """An interval's start by the calendar; intervals count from boot, so that it is shown at a round place before."""
-    return names.wall_clock("boot", epoch * series.interval) // series.interval * series.interval
+    return names.wall_clock(names.series_clock, epoch * series.interval) // series.interval * series.interval

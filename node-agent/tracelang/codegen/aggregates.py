@@ -35,13 +35,17 @@ def update(writer: Writer, statement: ir.Aggregate) -> None:
     repeat = "1"
     if statement.repeat is not None:
         repeat = writer.temp_of("u64", expressions.value(writer, statement.repeat), "repeat")
+    now = "bpf_ktime_get_boot_ns()" if statement.now is None else expressions.value(writer, statement.now)
     where = maps.target(writer, statement.map, statement.key)
     slot = maps.lookup(writer, where, kind="u64")
     if not where.is_array:
         _insert_if_new(writer, where, slot=slot, size=size_of(kind))
     with writer.block(f"if ({slot})"):
         is_ours = where.is_per_cpu and not writer.is_preemptible
-        _apply(writer, kind, slot=slot, number=number, repeat=repeat, is_ours=is_ours)
+        if kind.kind is Aggregation.TSERIES:
+            _time_series(writer, kind, slot=slot, number=number, now=now)
+        else:
+            _apply(writer, kind, slot=slot, number=number, repeat=repeat, is_ours=is_ours)
         maps.mark_set(writer, where, slot)
 
 
@@ -99,18 +103,16 @@ def _apply(writer: Writer, kind: AggregateType, *, slot: str, number: str, repea
             writer.opaque(bucket)
             with writer.block(f"if ({bucket} < {lhist_buckets(low, high, step)})"):
                 add(bucket, repeat)
-        case Aggregation.TSERIES:
-            _time_series(writer, kind, slot=slot, number=number)
 
 
-def _time_series(writer: Writer, kind: AggregateType, *, slot: str, number: str) -> None:
+def _time_series(writer: Writer, kind: AggregateType, *, slot: str, number: str, now: str) -> None:
     """Per interval {value, count, epoch}: an interval that comes round again starts from nothing.
 
     epoch is the interval's number since boot plus one, so that 0 says "never used". count: for avg and stats how many
     values `value` sums; for the latest value its own time in nanoseconds since boot.
     """
     interval, intervals = kind.parameters
-    now = writer.temp_of("u64", "bpf_ktime_get_boot_ns()", "now")
+    now = writer.temp_of("u64", now, "now")
     epoch = writer.temp_of("u64", f"{now} / {interval}ULL", "epoch")
     index = writer.temp_of("u64", f"{epoch} % {intervals}", "index")
     writer.opaque(index)
@@ -123,8 +125,9 @@ def _time_series(writer: Writer, kind: AggregateType, *, slot: str, number: str)
             writer.emit(f"{cell}[2] = {epoch} + 1;")
         match kind.inner:
             case None:
-                writer.emit(f"{cell}[0] = {number};")
-                writer.emit(f"{cell}[1] = {now};")
+                with writer.block(f"if ({now} > {cell}[1])"):
+                    writer.emit(f"{cell}[0] = {number};")
+                    writer.emit(f"{cell}[1] = {now};")
             case Aggregation.AVG | Aggregation.STATS | Aggregation.SUM | Aggregation.COUNT:
                 writer.emit(f"{cell}[0] += {number};")
                 writer.emit(f"{cell}[1] += 1;")

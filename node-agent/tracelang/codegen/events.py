@@ -7,10 +7,11 @@ Comes in: ir.Emit; goes out: reserve, stores of every argument at its field's of
 from __future__ import annotations
 
 from tracelang import ir
-from tracelang.codegen import maps, places, trace_pipe
+from tracelang.codegen import intrinsics, maps, places, trace_pipe
 from tracelang.codegen.values import Place, c_type
 from tracelang.codegen.writer import Writer
 from tracelang.plan import Counter, EventKind, EventSpec, MapRole
+from tracelang.pseudo import Constant
 from tracelang.types import AddressSpace, align_of, is_scalar, size_of
 
 BPF_RB_NO_WAKEUP = 1
@@ -49,6 +50,9 @@ def _emit(writer: Writer, statement: ir.Emit, spec: EventSpec) -> None:
         for field, fill in zip(spec.fields, fills, strict=True):
             fill(record.at(field.offset))
         writer.emit(f"bpf_ringbuf_submit({name}, {BPF_RB_NO_WAKEUP});")
+        if spec.kind is EventKind.EXIT:
+            intrinsics.set_constant(writer, Constant.ENDED, "1")
+            writer.program.may_end = True
     writer.depth += 1
     maps.count_up(writer, Counter.RING_FULL)
     writer.depth -= 1

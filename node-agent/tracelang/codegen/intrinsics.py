@@ -146,6 +146,12 @@ def constant_slot(writer: Writer, slot: int) -> str:
     return writer.temp_of("u64", f"{found} ? *{found} : 0", "number")
 
 
+def set_constant(writer: Writer, slot: int, number: str) -> None:
+    macro = writer.module.role_macro(MapRole.CONSTANTS)
+    found = writer.temp_of("u64 *", f"bpf_map_lookup_elem({macro}, {maps.constant_key(writer, slot)})", "constant")
+    writer.emit(f"if ({found}) *{found} = {number};")
+
+
 def probe_id(writer: Writer, expr: ir.Intrinsic | None) -> str:
     """The id of the probe that fired: known, or the attach cookie when the program serves several places."""
     if expr is not None and "id" in expr.constants:

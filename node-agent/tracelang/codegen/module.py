@@ -11,6 +11,7 @@ from tracelang.codegen.values import CodegenError, safe_name
 from tracelang.facts import Facts
 from tracelang.kernel_helpers import OF_LINUX_6_1
 from tracelang.plan import COUNTERS_SIZE, BpfMapKind, CompileOptions, MapRole, MapSpec, UserMap
+from tracelang.pseudo import CONSTANT_SLOTS
 from tracelang.source import Span
 from tracelang.structs import Struct, field, replace
 from tracelang.types import AggregateType, size_of
@@ -108,7 +109,7 @@ class Module(Struct, eq=False):
             case MapRole.COUNTERS:
                 return spec(BpfMapKind.PERCPU_ARRAY, 4, COUNTERS_SIZE, max(len(self.typed.probes), 1))
             case MapRole.CONSTANTS:
-                return spec(BpfMapKind.ARRAY, 4, 8, 4)
+                return spec(BpfMapKind.ARRAY, 4, 8, CONSTANT_SLOTS)
             case MapRole.RATE:
                 return spec(BpfMapKind.ARRAY, 4, 16, 1)
             case MapRole.STACKS:

@@ -6,12 +6,13 @@ The order inside: scope, hit counter, the user's predicate, the body.
 from __future__ import annotations
 
 from tracelang import ir
-from tracelang.codegen import expressions, loops, maps, scope, statements, subprograms
+from tracelang.codegen import expressions, intrinsics, loops, maps, scope, statements, subprograms
 from tracelang.codegen.locals import declare_locals
 from tracelang.codegen.module import Module
 from tracelang.codegen.values import comment
 from tracelang.codegen.writer import Line, ProgramState, Writer, WrittenFunction, scratch_lookup
 from tracelang.plan import Counter, MapRole, ProgramSpec, ProgramType
+from tracelang.pseudo import Constant
 
 UNCOUNTED = frozenset({"begin", "end", "self", "bench", "test"})
 """Providers whose programs run once: nobody asks how often."""
@@ -47,6 +48,9 @@ def write_program(module: Module, probe: ir.TypedProbe, *, slot: int) -> Program
                     writer.emit(f"if (!({expressions.condition(writer, probe.predicate)})) {writer.leave}")
             statements.write_all(writer, probe.body)
             writer.emit(writer.leave)
+        if program.may_end and not _runs_once(probe):
+            # It fires on until it is detached, which takes its time.
+            writer.emit(f"if ({intrinsics.constant_slot(writer, Constant.ENDED)}) {writer.leave}")
         writer.lines.extend(body)
     program.functions.append(
         WrittenFunction(
@@ -79,9 +83,13 @@ def spec_of(program: ProgramState) -> ProgramSpec:
     )
 
 
+def _runs_once(probe: ir.TypedProbe) -> bool:
+    return all(item.provider in UNCOUNTED for item in probe.attachments)
+
+
 def _count_hit(writer: Writer) -> None:
     probe = writer.program.probe
-    if not writer.module.options.count_hits or all(item.provider in UNCOUNTED for item in probe.attachments):
+    if not writer.module.options.count_hits or _runs_once(probe):
         return
     if writer.is_preemptible:
         maps.count_up(writer, Counter.HITS)

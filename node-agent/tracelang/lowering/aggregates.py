@@ -7,7 +7,7 @@ from tracelang.lowering.access import keep_layouts
 from tracelang.lowering.body import Body
 from tracelang.lowering.convert import constant_number, constant_text, convert
 from tracelang.lowering.counts import count_message
-from tracelang.lowering.maps import map_key, use_map
+from tracelang.lowering.maps import map_key, read_map, use_map
 from tracelang.source import NOWHERE, Span
 from tracelang.structs import Struct
 from tracelang.symbols import MapSymbol
@@ -66,7 +66,8 @@ def lower_aggregate(body: Body, target: nodes.Map, call: nodes.Call) -> tuple[ir
         if isinstance(key.type, UnresolvedType):
             return ()
         keep_layouts(body, key.type)
-    return (ir.Aggregate(call.span, symbol.name, key, aggregate, value, repeat),)
+    now = _given_time(body, call) if aggregate.kind is Aggregation.TSERIES else None
+    return (ir.Aggregate(call.span, symbol.name, key, aggregate, value, repeat, now),)
 
 
 def _count_fits(body: Body, call: nodes.Call, function: MapFunction) -> bool:
@@ -209,6 +210,19 @@ def _tseries(body: Body, symbol: MapSymbol, call: nodes.Call, arguments: list[ir
     if signed is None:
         return None
     return AggregateType(Aggregation.TSERIES, signed=signed, parameters=(interval, count), inner=inner)
+
+
+def _given_time(body: Body, call: nodes.Call) -> ir.Expr | None:
+    """The map that BPFTRACE_DUMMY_TS_MAP names, whose value is the time: so that a test's series is always the same."""
+    name = body.analysis.text("dummy_ts_map").removeprefix("@")
+    if not name:
+        return None
+    time = read_map(body, nodes.Map(call.span, name, None))
+    if not is_integer(time.type):
+        if not isinstance(time.type, UnresolvedType):
+            body.error(call.span, f"BPFTRACE_DUMMY_TS_MAP: @{name} is no number ({base_name(time.type)})")
+        return None
+    return convert(time, harden(U64))
 
 
 def _may_use(body: Body, call: nodes.Call, feature: str) -> bool:
