@@ -23,7 +23,7 @@ class Note(Struct, frozen=True):
 class Diagnostic(Struct, frozen=True):
     """One cause, one diagnostic. `message` says what is wrong, `hint` what to try.
 
-    status: what a command that ends for this error exits with.
+    status: what a command that ends for this error exits with. calls: of the macros that it is in, the innermost first.
     """
 
     severity: Severity
@@ -32,6 +32,7 @@ class Diagnostic(Struct, frozen=True):
     hint: str = ""
     notes: tuple[Note, ...] = ()
     status: int = 1
+    calls: tuple[Span, ...] = ()
 
 
 class Diagnostics(Struct):
@@ -39,11 +40,28 @@ class Diagnostics(Struct):
 
     items: list[Diagnostic] = field(default_factory=list)
 
-    def error(self, span: Span, message: str, *, hint: str = "", notes: tuple[Note, ...] = (), status: int = 1) -> None:
-        self.items.append(Diagnostic(Severity.ERROR, span, message, hint, notes, status))
+    def error(
+        self,
+        span: Span,
+        message: str,
+        *,
+        hint: str = "",
+        notes: tuple[Note, ...] = (),
+        status: int = 1,
+        calls: tuple[Span, ...] = (),
+    ) -> None:
+        self.items.append(Diagnostic(Severity.ERROR, span, message, hint, notes, status, calls))
 
-    def warning(self, span: Span, message: str, *, hint: str = "", notes: tuple[Note, ...] = ()) -> None:
-        self.items.append(Diagnostic(Severity.WARNING, span, message, hint, notes))
+    def warning(
+        self,
+        span: Span,
+        message: str,
+        *,
+        hint: str = "",
+        notes: tuple[Note, ...] = (),
+        calls: tuple[Span, ...] = (),
+    ) -> None:
+        self.items.append(Diagnostic(Severity.WARNING, span, message, hint, notes, calls=calls))
 
     @property
     def status(self) -> int:

@@ -319,6 +319,7 @@ class IntrinsicKind(Enum):
     PATH = "path"  # (pointer to struct path): StringType
     ATTACH_COOKIE = "attach_cookie"
     IS_CURRENT_UNDER = "in_scope"
+    WRITE_USER = "write_user"  # (address, place or pointer to ours); constants length; whether it worked
     KFUNC = "kfunc"  # any arguments; constants name, id
     STRNCMP_DYNAMIC = "strncmp_dynamic"
 

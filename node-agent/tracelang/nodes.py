@@ -176,6 +176,12 @@ class BlockExpression(Expression, frozen=True):
     value: Expression | None
 
 
+class Expansion(BlockExpression, frozen=True):
+    """The body of a macro, where it was called."""
+
+    call: Span
+
+
 class Comptime(Expression, frozen=True):
     """`comptime expr`: must be known when compiling."""
 
@@ -239,6 +245,12 @@ class Discard(Statement, frozen=True):
 
 class Block(Statement, frozen=True):
     statements: tuple[Statement, ...]
+
+
+class ExpandedBlock(Block, frozen=True):
+    """An Expansion that is a statement."""
+
+    call: Span
 
 
 class If(Statement, frozen=True):

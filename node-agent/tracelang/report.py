@@ -34,6 +34,9 @@ def render_diagnostic(item: Diagnostic, sources: Sequence[Source], *, color: boo
     label = item.severity.name
     lines = [_headline(item.span, sources, label=label, message=item.message, tint=tint if color else "")]
     lines += excerpt(item.span, sources, tint=tint if color else "")
+    for call in item.calls:
+        lines.append(_headline(call, sources, label=label, message="expanded from", tint=tint if color else ""))
+        lines += excerpt(call, sources, tint=tint if color else "")
     for note in item.notes:
         lines.append(_headline(note.span, sources, label="NOTE", message=note.message, tint=_CYAN if color else ""))
         lines += excerpt(note.span, sources, tint=_CYAN if color else "")

@@ -16,6 +16,9 @@ class Span(Struct, frozen=True):
         """The range from the start of this span to the end of `other`."""
         return Span(self.start, max(self.end, other.end), self.source)
 
+    def contains(self, other: Span) -> bool:
+        return self.source == other.source and self.start <= other.start and other.end <= self.end
+
 
 NOWHERE = Span(0, 0)
 """The span of what the compiler made up itself."""

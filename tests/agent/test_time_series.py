@@ -48,6 +48,12 @@ def test_one_value_alone_stands_in_the_middle_with_its_full_time() -> None:
     assert shown[2][8:] == ".500000000 |                         *                         | 5"
 
 
+def test_zeros_without_a_sign_stand_at_the_left() -> None:
+    shown = time_series_text(TimeSeries(SECOND, ((1, 0), (2, 0)), 2, signed=False), Calendar()).splitlines()
+    assert shown[0].split() == ["0", "1"]
+    assert shown[2][9:] == "*                                                   | 0"
+
+
 def test_sums_of_processors_add_up_by_interval() -> None:
     series = series_of(Aggregation.SUM, slots((5, 1, 1), (6, 2, 1), count=4), slots((6, 10, 1), count=4), count=4)
     assert series.points == ((5, 1), (6, 12))

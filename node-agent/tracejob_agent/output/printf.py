@@ -18,7 +18,7 @@ from tracelang.plan import EventField
 from tracelang.types import BufferType, StringType, Type, size_of
 
 _CONVERSION = re.compile(
-    r"%(?P<flags>[-+ #0]*)(?P<width>\d*)(?:\.\d*)?(?P<length>hh|h|ll|l|j|z|t|L)?(?P<kind>r[xh]|[diouxXcsprn%])"
+    r"%(?P<flags>[-+ #0]*)(?P<width>\d*)(?:\.\d*)?(?P<length>hh|h|ll|l|j|z|t|L)?(?P<kind>r[xh]|gr|[diouxXcsprn%])"
 )
 _SHORT = 64
 _REMEMBERED = 4096
@@ -126,6 +126,10 @@ def _compile_conversion(
             flags, specifier = flags.replace("#", ""), "s"
             reader = (*reader[:3], _octal_with_zero(reader[3]))
         return f"%{flags}{width}{specifier}", reader
+    if kind == "gr" and code:
+        from tracejob_agent.output.gfp_flags import gfp_text
+
+        return f"%{flags.replace('0', '')}{width}s", (code.upper(), field.offset, size_of(field.type), gfp_text)
     if kind == "p" and code:
         return f"%{flags.replace('0', '')}{width}s", (code, field.offset, size_of(field.type), _pointer)
     if kind == "c" and code:

@@ -125,6 +125,7 @@ class TextSink:
             case EventKind.RUNTIME_ERROR:
                 return lambda record: self._notice(
                     f"{self._place(event)}: WARNING: {complaint(event, record, names).text()}".rstrip("\n")
+                    + self._calls(event, "WARNING")
                 )
         return lambda record: None
 
@@ -133,16 +134,25 @@ class TextSink:
         level = {EventKind.ERRORF: "ERROR", EventKind.WARNF: "WARNING"}.get(event.kind, "DEBUG")
         if level == "WARNING" and not self._options.warnings:
             return lambda record: None
-        place = self._place(event)
+        place, calls = self._place(event), self._calls(event, level)
 
         def show(record: Buffer) -> None:
             self.errors += level == "ERROR"
-            self._notice(f"{place}: {level}: {text(record).rstrip(chr(10))}")
+            self._notice(f"{place}: {level}: {text(record).rstrip(chr(10))}{calls}")
 
         return show
 
     def _place(self, event: EventSpec) -> str:
         return f"{self._options.program}:{event.options.get('place', f'{event.line}:{event.column}')}"
+
+    def _calls(self, event: EventSpec, level: str) -> str:
+        """Where the macros are called that the event is in: a headline and the quoted line for each."""
+        text = ""
+        for call in str(event.options.get("expanded", "")).split("\f"):
+            where, line, quoted = call.partition("\n")
+            if where:
+                text += f"\n{self._options.program}:{where}: {level}: expanded from{line}{quoted}"
+        return text
 
     def _show(self, event: EventSpec, perform: Callable[[str], str | Failure], argument: str) -> None:
         if self._options.cancelled():

@@ -24,6 +24,7 @@ class TimeSeries:
     interval: int
     points: tuple[tuple[int, int], ...]
     newest: int | None
+    signed: bool = True
 
 
 def merge_time_series(type_: AggregateType, keys: Sequence[Sequence[Buffer]]) -> list[TimeSeries]:
@@ -40,6 +41,7 @@ def merge_time_series(type_: AggregateType, keys: Sequence[Sequence[Buffer]]) ->
             interval,
             tuple((epoch, _fold(type_.inner, items)) for epoch, items in sorted(by_epoch.items()) if epoch >= first),
             newest,
+            type_.signed,
         )
         for by_epoch in merged
     ]

@@ -16,7 +16,7 @@ def time_series_text(series: TimeSeries, names: Names) -> str:
         return "<no data>"
     values = dict(series.points)
     epochs = range(min(values, default=series.newest), series.newest + 1)
-    low, high = _borders(values)
+    low, high = _borders(values, signed=series.signed)
     heading, digits = _precision(series, rows=len(epochs))
     width = len(heading) if digits == 0 else len("hh:mm:ss.") + digits
     margin = " " * (width + 1)
@@ -36,10 +36,12 @@ def time_series_text(series: TimeSeries, names: Names) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _borders(values: dict[int, int]) -> tuple[int, int]:
-    """The values at the left and right; one value alone stands in the middle."""
+def _borders(values: dict[int, int], *, signed: bool) -> tuple[int, int]:
+    """The values at the left and right; one value alone stands in the middle, but zero without a sign at the left."""
     low, high = min(values.values(), default=1), max(values.values(), default=1)
-    return (low, high) if low != high else (low - 1, high + 1)
+    if low != high:
+        return low, high
+    return (low - 1 if low or signed else 0), high + 1
 
 
 def time_series_json(series: TimeSeries, names: Names) -> str:

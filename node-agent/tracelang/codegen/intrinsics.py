@@ -17,6 +17,7 @@ from tracelang.pseudo import KFUNC_BASE, Constant
 from tracelang.types import (
     U64,
     AddressSpace,
+    BufferType,
     StackType,
     Type,
     is_scalar,
@@ -115,6 +116,8 @@ def _scalar(writer: Writer, expr: ir.Intrinsic) -> str:
             return f"bpf_send_signal_thread({number})" if thread else f"bpf_send_signal({number})"
         case Kind.OVERRIDE:
             return f"bpf_override_return(ctx, {expressions.value(writer, arguments[0])})"
+        case Kind.WRITE_USER:
+            return _write_user(writer, expr)
         case Kind.PER_CPU_POINTER:
             return _per_cpu(writer, expr)
         case Kind.SOCKET_COOKIE:
@@ -137,6 +140,22 @@ def _clock(writer: Writer, clock: str) -> str:
         case "sw_tai":
             return f"bpf_ktime_get_boot_ns() + {constant_slot(writer, Constant.SW_TAI_OFFSET)}"
     raise CodegenError(f"no clock {clock}")
+
+
+def _write_user(writer: Writer, expr: ir.Intrinsic) -> str:
+    target, source = expr.arguments
+    address = writer.temp_of("u64", expressions.value(writer, target), "target")
+    if is_scalar(source.type):
+        content = expressions.value(writer, source)
+    else:
+        found = places.in_our_memory(writer, source)
+        content = (found.at(4) if isinstance(source.type, BufferType) else found).address
+    written = writer.temp_of("u8", "0", "written")
+    source_pointer = writer.temp_of("void *", f"(void *){content}", "source")
+    with writer.block(f"if ({source_pointer})"):  # of a map's value there may be none
+        call = f"bpf_probe_write_user((void *){address}, {source_pointer}, {expr.constants['length']})"
+        writer.emit(f"{written} = {call} == 0;")
+    return written
 
 
 def constant_slot(writer: Writer, slot: int) -> str:

@@ -251,6 +251,36 @@ def _container_of(body: Body, call: nodes.Call) -> ir.Expr:
     return ir.PointerAdd(call.span, base.type, base, back, 1)
 
 
+def _write_user(body: Body, call: nodes.Call) -> ir.Expr:
+    """Bytes of ours into the process's memory; whether it worked."""
+    if not body.analysis.options.unsafe:
+        return body.error(call.span, "write_user() is unsafe. To use you need the --unsafe flag")
+    values = arguments(body, call)
+    length = literal_number(body, call, 2)
+    if values is None or length is None:
+        return missing(call.span)
+    target, source = values[:2]
+    if not isinstance(target.type, PointerType) and not is_integer(target.type):
+        return only_supports(body, call, "pointer", target)
+    if isinstance(source.type, BufferType):
+        room = source.type.size
+    elif isinstance(source.type, PointerType) and source.type.space is AddressSpace.BPF:
+        room = size_of(source.type.target)
+    elif not is_scalar(source.type):
+        room = size_of(source.type)
+    else:
+        return body.error(
+            source.span,
+            f"write_user() writes what is in a variable, not a plain {base_name(source.type)}",
+            "give it the address of a variable: &$x",
+        )
+    if not 0 < length <= room:
+        return body.error(call.span, f"write_user(): {length} bytes can't be written, there are {room}")
+    return ir.Intrinsic(
+        call.span, BOOL, _KIND.WRITE_USER, (convert(target, U64), convert(source, source.type)), {"length": length}
+    )
+
+
 def _unwatch(body: Body, call: nodes.Call) -> ir.Expr:
     body.error(call.span, "unwatch() isn't supported: a watchpoint stays until the program ends")
     return effect(call.span)
@@ -268,5 +298,8 @@ MEMORY = (
     Function("socket_cookie", "socket_cookie(sock)", 1, 1, _socket_cookie, "the kernel's number for a socket"),
     Function("is_err", "is_err(pointer)", 1, 1, _is_err, "whether a kernel pointer is an error number"),
     Function("container_of", "container_of(pointer, type, member)", 3, 3, _container_of, "the struct around a member"),
+    Function(
+        "write_user", "write_user(address, value, length)", 3, 3, _write_user, "write to the process (needs `--unsafe`)"
+    ),
     Function("unwatch", "unwatch(address)", 1, 1, _unwatch, "remove a watchpoint"),
 )

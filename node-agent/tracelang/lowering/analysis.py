@@ -5,6 +5,9 @@ Everything that survives a round (symbols) and everything that a round makes ane
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from tracelang import nodes
 from tracelang.config import Value
 from tracelang.diagnostics import Diagnostics, Note
@@ -46,6 +49,7 @@ class Analysis(Struct):
     option_defaults: dict[str, str | int | None] = field(default_factory=dict)
     layouts: dict[str, Layout] = field(default_factory=dict)  # of structs that are shown
     failures: dict[tuple[str, Span], int] = field(default_factory=dict)  # see ir.TypedProgram
+    calls: list[Span] = field(default_factory=list)  # of the macros that the analyser is in, the outermost first
 
     def begin_round(self) -> None:
         self.changed = False
@@ -67,12 +71,29 @@ class Analysis(Struct):
     def error(self, span: Span, message: str, hint: str = "", notes: tuple[Note, ...] = (), *, status: int = 1) -> None:
         if span == NOWHERE or (span, "") not in self.told:
             self.told.add((span, ""))
-            self.diagnostics.error(span, message, hint=hint, notes=notes, status=status)
+            calls = self._calls_around(span)
+            self.diagnostics.error(span, message, hint=hint, notes=notes, status=status, calls=calls)
 
     def warn(self, span: Span, message: str, hint: str = "") -> None:
         if self.options.warnings and (span, message) not in self.told:
             self.told.add((span, message))
-            self.diagnostics.warning(span, message, hint=hint)
+            self.diagnostics.warning(span, message, hint=hint, calls=self._calls_around(span))
+
+    @contextmanager
+    def called(self, call: Span | None) -> Iterator[None]:
+        """While the body of a macro is looked at that `call` stands for; None: what was written where it is."""
+        if call is None:
+            yield
+            return
+        self.calls.append(call)
+        try:
+            yield
+        finally:
+            self.calls.pop()
+
+    def _calls_around(self, span: Span) -> tuple[Span, ...]:
+        """The innermost first. What is an argument of a call needs no telling where the call is."""
+        return tuple(call for call in reversed(self.calls) if span != NOWHERE and not call.contains(span))
 
     # --- settings
 
@@ -163,7 +184,7 @@ class Analysis(Struct):
             fields.append(EventField(offset, hard))
             offset += size_of(hard) if is_known(hard) else 0
         line, column = self._position(span)
-        where = {"place": place(span, self.sources, name=False)} if kind in LOCATED and self.sources else {}
+        where = self._where(span) if kind in LOCATED and self.sources else {}
         self.events.append(
             EventSpec(
                 id=len(self.events),
@@ -188,6 +209,12 @@ class Analysis(Struct):
 
     def _position(self, span: Span) -> tuple[int, int]:
         return self.sources[span.source].position(span.start) if span.source < len(self.sources) else (0, 0)
+
+    def _where(self, span: Span) -> dict[str, str]:
+        """expanded: the calls of macros around it, each its place and what quotes it."""
+        calls = [f"{place(call, self.sources, name=False)}{self.quoted(call)}" for call in self._calls_around(span)]
+        found = {"place": place(span, self.sources, name=False)}
+        return {**found, "expanded": "\f".join(calls)} if calls else found
 
     def quoted(self, span: Span) -> str:
         """The line of the program with the span marked, for a message that is shown while the program runs."""

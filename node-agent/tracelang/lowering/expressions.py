@@ -128,7 +128,7 @@ def _positional(body: Body, node: nodes.PositionalParameter) -> ir.Expr:
 
 
 def _ternary(body: Body, node: nodes.Ternary) -> ir.Expr:
-    condition = body.lower(body, node.condition)
+    condition = lower_condition(body, node.condition) if node.then else body.lower(body, node.condition)
     then = condition if node.then is None else None
     known = constant_number(condition)
     if known is not None and node.then is not None:
@@ -153,6 +153,13 @@ def _ternary(body: Body, node: nodes.Ternary) -> ir.Expr:
     if known is not None:
         return convert(then if known else otherwise, both)
     return ir.Select(node.span, harden(both), truth(condition), convert(then, both), convert(otherwise, both))
+
+
+def lower_condition(body: Body, node: nodes.Expression) -> ir.Expr:
+    """A literal text is a condition too: true unless it is empty."""
+    value = body.lower(body, node)
+    text = constant_text(value)
+    return value if text is None else ir.Constant(value.span, BOOL, int(text != ""))
 
 
 def check_condition(body: Body, condition: ir.Expr) -> bool:
@@ -191,7 +198,7 @@ def _record(body: Body, node: nodes.Record) -> ir.Expr:
 def _block(body: Body, node: nodes.BlockExpression) -> ir.Expr:
     from tracelang.lowering.statements import lower_statements
 
-    with body.scope(node):
+    with body.scope(node), body.analysis.called(node.call if isinstance(node, nodes.Expansion) else None):
         statements = lower_statements(body, node.statements)
         value = body.lower(body, node.value) if node.value is not None else None
     if value is None:

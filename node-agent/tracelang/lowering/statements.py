@@ -8,7 +8,7 @@ from tracelang.kernel_helpers import INNER_PLAIN_TURNS, PLAIN_TURNS, lack
 from tracelang.lowering.assignments import lower_assign, lower_declare
 from tracelang.lowering.body import Body
 from tracelang.lowering.convert import constant_number, convert, truth
-from tracelang.lowering.expressions import check_condition
+from tracelang.lowering.expressions import check_condition, lower_condition
 from tracelang.lowering.maps import value_type
 from tracelang.lowering.warnings import deleted, watch
 from tracelang.source import Span
@@ -21,7 +21,7 @@ MAX_UNROLL = 100
 
 def lower_block(body: Body, block: nodes.Block) -> tuple[ir.Stmt, ...]:
     """A block with a scope of its own."""
-    with body.scope(block):
+    with body.scope(block), body.analysis.called(block.call if isinstance(block, nodes.ExpandedBlock) else None):
         return lower_statements(body, block.statements)
 
 
@@ -68,8 +68,10 @@ def lower_statement(body: Body, node: nodes.Statement) -> tuple[ir.Stmt, ...]:
 
 def _expression(body: Body, node: nodes.Expression, span: Span) -> tuple[ir.Stmt, ...]:
     value = body.lower(body, node)
-    # Everybody's programs delete keys without asking whether they were there.
     effect = isinstance(node, nodes.Increment) or (isinstance(node, nodes.Call) and node.name == "delete")
+    # Everybody's programs delete keys without asking whether they were there; bpftrace warns, and so does its command.
+    if isinstance(node, nodes.Call) and body.analysis.options.interactive:
+        effect = False
     if not isinstance(value.type, NoneType | UnresolvedType) and not effect:
         body.warn(span, "Return value discarded.")
     if isinstance(value, ir.DeleteKey):
@@ -90,7 +92,7 @@ def unwrap(value: ir.Expr) -> tuple[ir.Stmt, ...]:
 
 
 def _if(body: Body, node: nodes.If) -> tuple[ir.Stmt, ...]:
-    condition = body.lower(body, node.condition)
+    condition = lower_condition(body, node.condition)
     known = constant_number(condition)
     if known is not None and check_condition(body, condition):
         if isinstance(node.condition, nodes.Comptime):
@@ -126,7 +128,7 @@ def _while(body: Body, node: nodes.While) -> tuple[ir.Stmt, ...]:
         "While loops are deprecated and may be removed in the future.",
         "a range says how often: for ($i : 0..10) { ... }",
     )
-    condition = body.lower(body, node.condition)
+    condition = lower_condition(body, node.condition)
     with body.loop():
         block = lower_block(body, node.body)
     if not check_condition(body, condition):

@@ -109,7 +109,7 @@ class _Expander:
         self.chain.append(macro)
         result = rewrite_children(body, self.visit)
         self.chain.pop()
-        return result
+        return nodes.Expansion(result.span, result.statements, result.value, call.span)
 
     # --- which macro
 
@@ -193,9 +193,12 @@ class _Expander:
 
 def _as_block(span: Span, expression: nodes.BlockExpression) -> nodes.Block:
     if expression.value is None:
-        return nodes.Block(span, expression.statements)
-    last = nodes.ExpressionStatement(expression.value.span, expression.value)
-    return nodes.Block(span, (*expression.statements, last))
+        statements = expression.statements
+    else:
+        statements = (*expression.statements, nodes.ExpressionStatement(expression.value.span, expression.value))
+    if isinstance(expression, nodes.Expansion):
+        return nodes.ExpandedBlock(span, statements, expression.call)
+    return nodes.Block(span, statements)
 
 
 def _head(macro: nodes.Macro) -> Span:

@@ -13,7 +13,7 @@ from tracelang.lowering.analysis import Analysis
 from tracelang.lowering.assignments import zero
 from tracelang.lowering.body import Body, Place
 from tracelang.lowering.convert import constant_number, truth
-from tracelang.lowering.expressions import check_condition, lower_expression
+from tracelang.lowering.expressions import check_condition, lower_condition, lower_expression
 from tracelang.lowering.statements import lower_block
 from tracelang.passes.expand_probes import ExpandedProbe
 from tracelang.plan import Attachment
@@ -130,7 +130,7 @@ def _predicate(body: Body, expanded: ExpandedProbe) -> ir.Expr | None:
     node = expanded.probe.predicate
     if node is None:
         return None
-    condition = body.lower(body, node)
+    condition = lower_condition(body, node)
     if not check_condition(body, condition):
         return None
     # A predicate that is always true is none.
