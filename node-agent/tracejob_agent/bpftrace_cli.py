@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 VERSION = "v0.27.1-tracejob"
+_ARG_START = 45  # in /proc/PID/stat, behind the name
 
 
 def main() -> int:
@@ -123,12 +124,27 @@ def _reporting(action: "Callable[[], int]", *, name: str, text: str) -> int:
 
 
 def _be_called(name: str) -> None:
-    """Programs and scripts know the tracer by this name: /comm != "bpftrace"/, pkill -INT bpftrace."""
+    """Programs and scripts know the tracer by this name: /comm != "bpftrace"/, pkill -INT bpftrace, pidof bpftrace."""
     try:
         with open("/proc/self/comm", "wb", buffering=0) as file:
             file.write(name.encode())
+        _replace_interpreter(name.encode())
     except OSError:
         pass  # without /proc
+
+
+def _replace_interpreter(name: bytes) -> None:
+    """`python3 -I -S /usr/bin/tracejob-bpftrace -e ...` becomes `bpftrace /usr/bin/tracejob-bpftrace -e ...`."""
+    with open("/proc/self/cmdline", "rb") as file:
+        words = file.read()
+    own = words.find(os.fsencode(sys.argv[0]) + b"\0")
+    if own <= len(name):
+        return
+    with open("/proc/self/stat", "rb") as file:
+        start = int(file.read().rpartition(b")")[2].split()[_ARG_START])
+    with open("/proc/self/mem", "r+b", buffering=0) as memory:
+        memory.seek(start)
+        memory.write((name + b"\0" + words[own:]).ljust(len(words), b"\0"))
 
 
 def _include_line(item: str, folders: list[str]) -> str:

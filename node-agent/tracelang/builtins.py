@@ -173,7 +173,10 @@ BUILTINS: dict[str, Builtin] = {
         Builtin("gid", _simple(_KIND.GID, U64), "group ID"),
         Builtin("username", _username, "name of the user"),
         Builtin("comm", _simple(_KIND.COMM, StringType(COMM_SIZE)), "name of the thread"),
-        Builtin("pcomm", _simple(_KIND.PCOMM, StringType(COMM_SIZE)), "name of the process"),
+        Builtin("pcomm", _simple(_KIND.PCOMM, StringType(COMM_SIZE)), "name of the parent process"),
+        Builtin(
+            "leader_comm", _simple(_KIND.LEADER_COMM, StringType(COMM_SIZE)), "name of the process: of its first thread"
+        ),
         Builtin("cpu", _simple(_KIND.CPU, U64), "processor that the probe runs on"),
         Builtin("numaid", _simple(_KIND.NUMA, U32), "NUMA node that the probe runs on"),
         Builtin("ncpus", _ncpus, "number of processors"),

@@ -281,6 +281,7 @@ class IntrinsicKind(Enum):
     GID = "gid"
     COMM = "comm"  # StringType(16)
     PCOMM = "pcomm"
+    LEADER_COMM = "leader_comm"
     PPID = "ppid"
     CPU = "cpu"
     NUMA = "numaid"

@@ -1,7 +1,7 @@
 """Constants of Linux's user-space headers that programs get from `#include`, and that BTF doesn't know.
 
-Only those that are the same number on every architecture that we run on. Enums (TCP states, IPPROTO_*, capabilities of
-BPF) aren't here: BTF has them. Source: the kernel's include/uapi, by value.
+Only those that are the same number on every architecture that we run on, and the numbers of system calls. Enums (TCP
+states, IPPROTO_*, capabilities of BPF) aren't here: BTF has them. Source: the kernel's include/uapi, by value.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import _signal
 import errno
 import stat
+
+from tracelang.syscalls import syscall_number
 
 SIGNALS: dict[str, int] = {
     name: number for name, number in vars(_signal).items() if name.startswith("SIG") and not name.startswith("SIG_")
@@ -158,3 +160,10 @@ KNOWN_CONSTANTS: dict[str, int] = {
     **SIGNALS,
 }
 """By name. Errors and signals are taken from Python, which has the numbers of the system it runs on."""
+
+
+def known_constant(name: str) -> int | None:
+    """What system headers define the name as; of system calls' numbers too: __NR_read, SYS_read."""
+    if name.startswith(("__NR_", "SYS_")):
+        return syscall_number(name.removeprefix("__NR_").removeprefix("SYS_"))
+    return KNOWN_CONSTANTS.get(name)

@@ -41,7 +41,7 @@ def render_diagnostic(item: Diagnostic, sources: Sequence[Source], *, color: boo
         lines.append(_headline(note.span, sources, label="NOTE", message=note.message, tint=_CYAN if color else ""))
         lines += excerpt(note.span, sources, tint=_CYAN if color else "")
     if item.hint:
-        lines.append(f"{_BOLD}HINT:{_RESET} {printable(item.hint)}" if color else f"HINT: {printable(item.hint)}")
+        lines.append(f"{_BOLD}HINT:{_RESET} {_lines(item.hint)}" if color else f"HINT: {_lines(item.hint)}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -60,8 +60,11 @@ def place(span: Span, sources: Sequence[Source], *, name: bool = True) -> str:
 def _headline(span: Span, sources: Sequence[Source], *, label: str, message: str, tint: str) -> str:
     where = f"{printable(place(span, sources))}: " if span != NOWHERE and span.source < len(sources) else ""
     shown = f"{tint}{label}:{_RESET}" if tint else f"{label}:"
-    text = "\n".join(printable(line) for line in message.split("\n"))
-    return f"{where}{shown} {text}"
+    return f"{where}{shown} {_lines(message)}"
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def excerpt(span: Span, sources: Sequence[Source], *, tint: str = "") -> list[str]:

@@ -46,8 +46,8 @@ EXPRESSION_TYPE_WORDS = C_TYPE_WORDS | TAG_WORDS | INTEGER_TYPE_WORDS
 """Names that stand for a type wherever an expression is expected."""
 
 BUILTIN_VALUES = _words(
-    """args cgroup comm cpid cpu ctx curtask elapsed func gid jiffies kstack ncpus nsecs numaid pcomm pid ppid probe
-    probetype rand retval tid uid username usermode ustack pod container namespace node workload arg sarg"""
+    """args cgroup comm cpid cpu ctx curtask elapsed func gid jiffies kstack leader_comm ncpus nsecs numaid pcomm pid
+    ppid probe probetype rand retval tid uid username usermode ustack pod container namespace node workload arg sarg"""
 )
 """Builtins: in `(pid) - 1` the parentheses hold a value, although `(name) - 1` else casts."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tracejob_agent.cli.child import command_words
 from tracejob_agent.cli.environment import settings_of
 from tracejob_agent.cli.options import UsageError, parse_command_line, parse_pid
 
@@ -19,13 +20,13 @@ def test_flags_stand_before_and_behind_the_program() -> None:
 
 
 def test_parameters_of_the_program_are_positional_or_named() -> None:
-    options = parse_command_line(["-e", "begin {}", "a", "--name=x y", "--flag", "b"])
+    options = parse_command_line(["-e", "begin {}", "a", "--", "--name=x y", "--flag", "b"])
     assert options.positional == ["a", "b"]
     assert options.named == {"name": "x y", "flag": ""}
 
 
 def test_two_dashes_part_flags_from_parameters() -> None:
-    options = parse_command_line(["-e", "begin {}", "--x=1", "2", "--", "--info"])
+    options = parse_command_line(["-e", "begin {}", "2", "--", "--x=1", "--info"])
     assert options.named == {"x": "1", "info": ""}
     assert options.positional == ["2"]
     assert not options.has("info")
@@ -63,6 +64,7 @@ def test_a_process_needs_a_number(text: str, message: str) -> None:
     ("arguments", "message"),
     [
         (["--foo"], "unrecognized option '--foo'"),
+        (["-e", "begin {}", "--limit=5"], "unrecognized option '--limit=5'"),
         (["-e"], "requires an argument"),
         (["-f", "xml", "-e", "x"], "Invalid output format"),
         (["-B", "some", "-e", "x"], "must be either 'line', 'full', or 'none'"),
@@ -75,6 +77,21 @@ def test_a_process_needs_a_number(text: str, message: str) -> None:
 def test_a_command_line_that_makes_no_sense_is_refused(arguments: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_command_line(arguments)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("./shop  --fast 3", ["./shop", "--fast", "3"]),
+        ("sh -c 'sleep 1; true'", ["sh", "-c", "sleep 1; true"]),
+        ('./shop --name="a b" c\\ d', ["./shop", "--name=a b", "c d"]),
+        ("echo 'x' \"y\"", ["echo", "'x'", '"y"']),
+        ("echo it's", ["echo", "it's"]),
+        (" ", []),
+    ],
+)
+def test_quotes_of_a_child_s_command_keep_blanks_together(command: str, words: list[str]) -> None:
+    assert command_words(command) == words
 
 
 def test_environment_variables_are_settings() -> None:

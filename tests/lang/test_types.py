@@ -177,8 +177,8 @@ def test_named_parameters_have_the_type_of_their_default() -> None:
     given = CompileOptions(named={"count": "7", "fast": "true"})
     program = 'begin { print((getopt("count", 1), getopt("fast"), getopt("name", "nobody"))) }'
     kinds = [name_of(field.type) for field in typed(program, given).events[0].fields]
-    assert kinds == ["(int64,bool,string[7])"]
-    assert errors("begin { exit() }", given) == ["Unexpected command line options: count, fast"]
+    assert kinds == ["(uint64,bool,string[7])"]
+    assert errors("begin { exit() }", given) == ["unexpected program command line options: --count, --fast"]
 
 
 def test_unassigned_inner_variable_still_reads_as_in_older_programs() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
-import shlex
+import re
 import shutil
 import signal
 import time
@@ -17,6 +17,24 @@ from tracejob_agent.errors import TargetError
 _ADDR_NO_RANDOMIZE = 0x0040000
 _PR_SET_PDEATHSIG = 1
 _TERMINATE_SECONDS = 2.0
+
+
+_QUOTED = re.compile(r"""\"([^"]*)\"|'([^']*)'|\\(\s)""")
+_WORD = re.compile(rf"(?:{_QUOTED.pattern}|\S)+")
+
+
+def command_words(command: str) -> list[str]:
+    """The words of -c. Quotes and backslashes keep blanks in a word together; all others are the command's own.
+
+    >>> command_words("sh -c 'echo 1; echo 2' 'x'")
+    ['sh', '-c', 'echo 1; echo 2', "'x'"]
+    """
+    words = []
+    for found in _WORD.finditer(command):
+        word = found.group()
+        has_blank = any(char.isspace() for char in word)
+        words.append(_QUOTED.sub(lambda part: "".join(part.groups("")), word) if has_blank else word)
+    return words
 
 
 @dataclass(slots=True)
@@ -31,7 +49,7 @@ class Child:
     @staticmethod
     def start(command: str) -> Child:
         """Raises TargetError when there is nothing to run."""
-        words = shlex.split(command)
+        words = command_words(command)
         path = shutil.which(words[0]) if words else None
         if path is None:
             name = words[0] if words else ""

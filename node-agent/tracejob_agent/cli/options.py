@@ -116,7 +116,10 @@ class Options:
 
 
 def parse_command_line(arguments: list[str]) -> Options:
-    """Flags may stand before and behind the program; what isn't a flag there is a parameter. Raises UsageError."""
+    """Flags may stand before and behind the program; the program's own `--name=value` stand behind `--`.
+
+    Raises UsageError.
+    """
     options = Options()
     words: list[str] = []
     rest = list(arguments)
@@ -130,8 +133,8 @@ def parse_command_line(arguments: list[str]) -> Options:
             words.append(word)
         elif _is_flag(word):
             _take(word, rest, options)
-        elif has_program or words:
-            words.append(word)
+        elif (has_program or words) and not word.startswith("--"):
+            words.append(word)  # -7
         else:
             raise UsageError(f"unrecognized option '{word}'", show_usage=True)
     if options.expression is None and words:

@@ -13,9 +13,9 @@ from functools import cached_property
 from pathlib import Path
 
 from tracejob_agent.kernel.kallsyms import KernelSymbols
-from tracejob_agent.kernel.syscall_table import syscall_name
 from tracejob_agent.output.layouts import Layouts, NoLayouts
 from tracejob_agent.output.user_symbols import UserSymbols
+from tracelang.syscalls import syscall_name
 from tracelang.types import StackMode, TagKind
 
 StackReader = Callable[[int, int], tuple[int, ...]]
@@ -131,6 +131,8 @@ class Names:
                 return syscall_name(value)
             case TagKind.SIGNAL_NAME:
                 return signal_text(value)
+            case TagKind.COMM_OF:
+                return self.text(_comm_of(value))
             case _:  # Kubernetes' names
                 return self.kubernetes(kind, value)
 
@@ -181,12 +183,20 @@ def as_signed(word: int) -> int:
     return word - (1 << 32) if word >= 1 << 31 else word
 
 
+def _comm_of(pid: int) -> bytes:
+    """The name that a process has now; b"" when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_bytes().removesuffix(b"\n")
+    except OSError:
+        return b""
+
+
 def signal_text(number: int) -> str:
     """As strsignal() says it: "Killed"."""
     try:
-        return signal.strsignal(number) or "N/A"
+        return signal.strsignal(number) or f"Unknown signal {number}"
     except ValueError:
-        return "N/A"
+        return f"Unknown signal {number}" if number == 0 else "N/A"
 
 
 def format_time(template: str, nanoseconds: int) -> str:

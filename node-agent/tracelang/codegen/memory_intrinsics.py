@@ -25,8 +25,8 @@ def memory(writer: Writer, expr: ir.Intrinsic, *, zero_fill: bool) -> places.Fil
     match expr.kind:
         case Kind.COMM:
             return lambda to: writer.emit(f"bpf_get_current_comm({to.address}, {size_of(expr.type)});")
-        case Kind.PCOMM:
-            source = tasks.parent_comm(writer)
+        case Kind.PCOMM | Kind.LEADER_COMM:
+            source = tasks.comm_of(writer, "real_parent" if expr.kind is Kind.PCOMM else "group_leader")
             return lambda to: read_into(writer, source=source, destination=to, type_=expr.type, zero_fill=zero_fill)
         case Kind.READ_STRING:
             return _read_string(writer, expr, zero_fill=zero_fill)

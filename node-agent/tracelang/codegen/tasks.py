@@ -33,8 +33,9 @@ def parent(writer: Writer) -> str:
     return _number(writer, _member(writer, task, "group_leader"), inner=False)
 
 
-def parent_comm(writer: Writer) -> Place:
-    task = _member(writer, _current(writer), "real_parent")
+def comm_of(writer: Writer, relative: str) -> Place:
+    """The name of another task that the current one knows."""
+    task = _member(writer, _current(writer), relative)
     return Place(AddressSpace.KERNEL, task, writer.module.offset_of("struct task_struct", "comm"))
 
 

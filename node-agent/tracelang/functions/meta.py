@@ -61,7 +61,8 @@ def _getopt(body: Body, call: nodes.Call) -> ir.Expr:
     name = literal_text(body, call, 0)
     if name is None:
         return missing(call.span)
-    body.analysis.used_options.add(name)
+    described = literal_text(body, call, 2) if len(call.arguments) > 2 else ""
+    body.analysis.used_options.setdefault(name, described or "")
     given = body.analysis.options.named.get(name)
     default: ir.Expr = ir.Constant(call.span, BOOL, 0)
     if len(call.arguments) > 1:
@@ -84,12 +85,13 @@ def _getopt(body: Body, call: nodes.Call) -> ir.Expr:
         )
     if harden(default.type) == BOOL:
         return _boolean_option(body, call, name, given, default)
-    if given is None:
-        return integer(call.span, number, S64)
-    value = written_number(given)
-    if value is None or value >= 1 << 63:
+    type_ = S64 if number < 0 else U64
+    value = number if given is None else written_number(given)
+    if value is None:
         return body.error(NOWHERE, f"program command line option --{name} invalid integer (value: {given})")
-    return integer(call.span, value, S64)
+    if not -(1 << 63) <= value < 1 << (63 if type_.signed else 64):
+        return body.error(NOWHERE, f"program command line option --{name} value is out of range (value: {given})")
+    return integer(call.span, value if type_.signed else value % (1 << 64), type_)
 
 
 def _boolean_option(body: Body, call: nodes.Call, name: str, given: str | None, default: ir.Expr) -> ir.Expr:

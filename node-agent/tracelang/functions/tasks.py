@@ -137,8 +137,14 @@ TASKS = (
     Function("pid", "pid(curr_ns or init)", 0, 1, or_builtin(_pid), "process ID"),
     Function("tid", "tid(curr_ns or init)", 0, 1, or_builtin(_pid), "thread ID"),
     Function("comm", "comm(pid)", 0, 1, or_builtin(_comm_of), "name of a process"),
+    Function("pcomm", "pcomm(task)", 0, 1, or_builtin(_task_field(("real_parent", "comm"))), "name of a task's parent"),
     Function(
-        "pcomm", "pcomm(task)", 0, 1, or_builtin(_task_field(("group_leader", "comm"))), "name of a task's process"
+        "leader_comm",
+        "leader_comm(task)",
+        0,
+        1,
+        or_builtin(_task_field(("group_leader", "comm"))),
+        "name of a task's process",
     ),
     Function("ppid", "ppid(task)", 0, 1, or_builtin(_task_field(("real_parent", "tgid"))), "parent of a task"),
     Function("signal", "signal(number or name)", 1, 1, _signal, "send a signal to the process", unsafe=True),

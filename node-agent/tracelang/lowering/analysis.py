@@ -45,7 +45,7 @@ class Analysis(Struct):
     unknown_reads: dict[Span, str] = field(default_factory=dict)  # variables without a type yet
     mentioned: set[str] = field(default_factory=set)
     told: set[tuple[Span, str]] = field(default_factory=set)
-    used_options: set[str] = field(default_factory=set)  # by getopt()
+    used_options: dict[str, str] = field(default_factory=dict)  # by getopt(): what they are for, by name
     option_defaults: dict[str, str | int | None] = field(default_factory=dict)
     layouts: dict[str, Layout] = field(default_factory=dict)  # of structs that are shown
     failures: dict[tuple[str, Span], int] = field(default_factory=dict)  # see ir.TypedProgram

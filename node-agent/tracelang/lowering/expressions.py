@@ -199,7 +199,7 @@ def _block(body: Body, node: nodes.BlockExpression) -> ir.Expr:
     from tracelang.lowering.statements import lower_statements
 
     with body.scope(node), body.analysis.called(node.call if isinstance(node, nodes.Expansion) else None):
-        statements = lower_statements(body, node.statements)
+        statements = lower_statements(body, node.statements, inside=node.span)
         value = body.lower(body, node.value) if node.value is not None else None
     if value is None:
         return ir.Sequence(node.span, NONE, statements, None)

@@ -22,20 +22,43 @@ MAX_UNROLL = 100
 def lower_block(body: Body, block: nodes.Block) -> tuple[ir.Stmt, ...]:
     """A block with a scope of its own."""
     with body.scope(block), body.analysis.called(block.call if isinstance(block, nodes.ExpandedBlock) else None):
-        return lower_statements(body, block.statements)
+        return lower_statements(body, block.statements, inside=block.span)
 
 
-def lower_statements(body: Body, statements: tuple[nodes.Statement, ...]) -> tuple[ir.Stmt, ...]:
+def lower_statements(body: Body, statements: tuple[nodes.Statement, ...], *, inside: Span) -> tuple[ir.Stmt, ...]:
+    """inside: the block that they are in."""
     lowered: list[ir.Stmt] = []
     ended = False
     for statement in statements:
         if ended:
-            body.warn(statement.span, "Unreachable statement.")
-        ended = isinstance(statement, nodes.Jump)
+            # A block's value, which no semicolon ends, is the block's own.
+            body.warn(inside if _is_value(body, statement) else statement.span, "Unreachable statement.")
+        ended = _ends(statement)
         for made in lower_statement(body, statement):
             watch(body, made.value if isinstance(made, ir.Evaluate) else made)
             lowered.append(made)
     return tuple(lowered)
+
+
+def _ends(statement: nodes.Statement | None) -> bool:
+    """Whether nothing behind it in its block runs."""
+    match statement:
+        case nodes.ExpressionStatement(expression=nodes.Call(name="exit")) | nodes.Jump():
+            return True
+        case nodes.If(then=then, otherwise=otherwise):
+            return _ends(then) and _ends(otherwise)
+        case nodes.Block(statements=(*_, last)):
+            return _ends(last)
+    return False
+
+
+def _is_value(body: Body, statement: nodes.Statement) -> bool:
+    """Whether no semicolon ends the expression, so that it is what its block gives."""
+    sources, span = body.analysis.sources, statement.span
+    if not isinstance(statement, nodes.ExpressionStatement) or span.source >= len(sources):
+        return False
+    text = sources[span.source].text
+    return not text[: span.end].endswith(";") and text[span.end :].lstrip().startswith("}")
 
 
 def lower_statement(body: Body, node: nodes.Statement) -> tuple[ir.Stmt, ...]:

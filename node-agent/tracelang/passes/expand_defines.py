@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from tracelang import nodes
 from tracelang.diagnostics import Diagnostics
-from tracelang.known_constants import KNOWN_CONSTANTS
+from tracelang.known_constants import known_constant
 from tracelang.parser import parse_expression
 from tracelang.parser.types import TypeParser
 from tracelang.source import Span
@@ -47,8 +47,10 @@ class _Expander:
                 if define.parameters is not None:
                     given = tuple(self._visited(argument) for argument in arguments)
                     return self._call(node, define, given)
-            case nodes.Identifier(name=name) if name in KNOWN_CONSTANTS and name not in self.own:
-                return _number(KNOWN_CONSTANTS[name], node.span)
+            case nodes.Identifier(name=name) if name not in self.own:
+                known = known_constant(name)
+                if known is not None:
+                    return _number(known, node.span)
         return rewrite_children(node, self.visit)
 
     def _visited(self, node: nodes.Expression) -> nodes.Expression:

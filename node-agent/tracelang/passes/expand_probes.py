@@ -6,6 +6,7 @@ before: `t:sys*:sys_enter_open*, i:s:1 { ... }`   after: one Place for each even
 from __future__ import annotations
 
 from tracelang import nodes
+from tracelang.diagnostics import Note
 from tracelang.facts import Location
 from tracelang.lowering.analysis import Analysis
 from tracelang.lowering.body import Place
@@ -116,7 +117,12 @@ def _report_empty(probe: nodes.Probe, empty: list[_Empty], analysis: Analysis, *
         if danger and setting == "error":
             _refuse(item, danger, analysis)
             continue
-        message, hint = (f"{danger}\n{_unable(item)}", "") if danger else _missing(item, analysis)
+        refusal = "" if danger else analysis.facts.refusal(item.provider.name, item.parsed.parts)
+        if refusal and setting == "error" and not item.provider.user_symbols:
+            if alone or not item.is_pattern:
+                _error_about(item, refusal, analysis)
+            continue
+        message, hint = (f"{danger}\n{_unable(item)}", "") if danger else _missing(item, analysis, refusal)
         if setting == "error" and (alone or not item.is_pattern):
             analysis.error(item.point.span, message, hint)
         elif setting == "warn" and not item.is_pattern:
@@ -131,20 +137,25 @@ def _report_empty(probe: nodes.Probe, empty: list[_Empty], analysis: Analysis, *
 def _refuse(item: _Empty, danger: str, analysis: Analysis) -> None:
     """bpftrace finds out when it attaches, and ends as it does when it can't."""
     hint = f"{_unable(item)} If this is expected, set the 'missing_probes' config variable to 'warn'."
-    analysis.error(item.point.span, danger, hint, status=FAILED_TO_ATTACH)
+    _error_about(item, danger, analysis, hint=hint, status=FAILED_TO_ATTACH)
+
+
+def _error_about(item: _Empty, message: str, analysis: Analysis, *, hint: str = "", status: int = 1) -> None:
+    """Scripts look for a line that begins with ERROR: the place of the probe stands behind it."""
+    notes = (Note(item.point.span, "the probe is here"),)
+    analysis.error(NOWHERE, message, hint, notes, status=status)
 
 
 def _unable(item: _Empty) -> str:
     return f"Unable to attach probe: {item.provider.name}:{item.name}."
 
 
-def _missing(item: _Empty, analysis: Analysis) -> tuple[str, str]:
+def _missing(item: _Empty, analysis: Analysis, refusal: str) -> tuple[str, str]:
     """What is missing, and what may have been meant."""
     provider, parsed, name = item.provider, item.parsed, item.name
     nothing = (
         "Probe has no valid attach points. If this is expected, set the 'missing_probes' config variable to 'warn'."
     )
-    refusal = analysis.facts.refusal(provider.name, parsed.parts)
     if refusal:
         return refusal, ""
     hint = item.reason

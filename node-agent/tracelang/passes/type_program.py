@@ -55,7 +55,7 @@ def type_program(
     expanded = expand_probes(program, analysis)
     diagnostics.items.extend(analysis.diagnostics.items)
     if not diagnostics.failed and program.probes and not analysis.probe_names:
-        diagnostics.error(program.probes[0].span, "No probes to attach: none of them exists here")
+        diagnostics.error(program.probes[0].span, "None of the program's probes exists here.\nNo probes to attach")
     if diagnostics.failed:
         raise ProgramError(diagnostics)
     names = tuple(analysis.probe_names)
@@ -92,11 +92,14 @@ def _check_variables(analysis: Analysis) -> None:
 
 
 def _check_options(program: nodes.Program, analysis: Analysis) -> None:
-    """A named parameter that the program doesn't ask for is a mistake of the caller."""
+    """A named parameter that the program doesn't ask for is a mistake of the caller, or `--help`."""
     given = {name for name in analysis.options.named if not name.startswith("__")}
-    unknown = sorted(given - analysis.used_options)
-    if unknown:
-        analysis.error(NOWHERE, f"Unexpected command line options: {', '.join(unknown)}")
+    unknown = sorted(given - set(analysis.used_options))
+    if not unknown:
+        return
+    known = "".join(f"\n--{name}: {what}".rstrip() for name, what in sorted(analysis.used_options.items()))
+    hint = f"expected program options:{known}" if known else ""
+    analysis.error(NOWHERE, f"unexpected program command line options: {', '.join(f'--{x}' for x in unknown)}", hint)
 
 
 def _to_fixpoint(

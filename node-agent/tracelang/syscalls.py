@@ -1,4 +1,4 @@
-"""Names of x86-64's system calls by their number (this architecture only)."""
+"""x86-64's system calls, by number and by name (this architecture only)."""
 
 from __future__ import annotations
 
@@ -53,3 +53,8 @@ _NAMES = {
 def syscall_name(number: int) -> str:
     """ "read" for 0."""
     return _NAMES.get(number, "Unknown syscall")
+
+
+def syscall_number(name: str) -> int | None:
+    """0 for "read"."""
+    return next((number for number, known in _NAMES.items() if known == name), None)
