@@ -51,6 +51,14 @@ class VerifierError(LoadError):
         self.complaint = complaint
 
 
+class LogSpaceError(LoadError):
+    """The verifier's log doesn't fit into the bytes that there are for it: the kernel refuses the program for that."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"the verifier's log is longer than {size} bytes")
+        self.size = size
+
+
 class AttachError(EngineError):
     """A probe couldn't be attached."""
 

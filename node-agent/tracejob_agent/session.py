@@ -74,7 +74,7 @@ class SessionOptions:
     """Seconds; 0: no limit, no snapshots. cpu_percent: see `budget`; 0: no limit.
 
     pids: attach to these processes only, where a provider can. child: what `cpid` says. stages: nanoseconds that came
-    before (parse, compile), for the report.
+    before (parse, compile), for the report. log_size: see `load`. tell: takes what is done, step by step.
     """
 
     duration: float = 0.0
@@ -83,6 +83,8 @@ class SessionOptions:
     pids: tuple[int, ...] = ()
     child: int = 0
     stages: Mapping[str, int] = field(default_factory=dict)
+    log_size: int = 0
+    tell: Callable[[str], None] | None = None
 
 
 class Session:
@@ -139,7 +141,7 @@ class Session:
 
     def run(self) -> Finish:
         """Raises EngineError for what keeps the session from tracing; nothing is left behind then."""
-        environment = Environment(pids=self._options.pids)
+        environment = Environment(pids=self._options.pids, tell=self._tell)
         stages = dict(self._options.stages)
         watch = Stopwatch(stages)
         with self._load(environment) as loaded:
@@ -167,7 +169,13 @@ class Session:
     def _load(self, environment: Environment) -> LoadedPlan:
         if self._launched is not None:
             return take_over(self.plan, self._launched.maps, self._launched.programs)
-        loaded = load(self.plan, self._functions, attach_types=attach_types(self.plan, environment), btf=self._btf)
+        loaded = load(
+            self.plan,
+            self._functions,
+            attach_types=attach_types(self.plan, environment),
+            btf=self._btf,
+            log_size=self._options.log_size,
+        )
         constants = loaded.by_role(MapRole.CONSTANTS)
         if constants is not None:
             write_constants(constants.descriptor, self.start_boot_ns, self._options.child)
@@ -334,6 +342,8 @@ class Session:
             if any(item.provider == provider for item in program.spec.attachments) and accept(program)
         ]
         for program in sorted(chosen, key=lambda item: item.spec.probe_index):
+            if provider in ("begin", "end"):
+                self._tell(f"Attaching '{provider}' probe")
             test_run(program.descriptor, NO_ARGUMENTS)
 
     def _watch_signals(self) -> None:
@@ -350,6 +360,10 @@ class Session:
         waiting, self._signals = self._signals, []
         for name in waiting:
             self._run_provider("self", partial(_waits_for, name))
+
+    def _tell(self, text: str) -> None:
+        if self._options.tell is not None:
+            self._options.tell(text)
 
     # --- maps -------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from tracejob_agent.bpf.instructions import LinkedCode, link
 from tracejob_agent.bpf.maps import BpfMap
 from tracejob_agent.bpf.objects import load_program
 from tracejob_agent.bpf.syscalls import AttachType
-from tracejob_agent.errors import UnsupportedError
+from tracejob_agent.errors import LoadError, LogSpaceError, UnsupportedError
 from tracelang.plan import MapSpec, Plan, ProgramSpec, ProgramType
 
 
@@ -71,10 +71,12 @@ def load(
     *,
     attach_types: Mapping[str, int] | None = None,
     btf: BtfIds | None = None,
+    log_size: int = 0,
 ) -> LoadedPlan:
     """Creates the plan's maps and loads its programs. The names of programs and maps start with "tj_".
 
     attach_types: by program name, for programs that the engine wants to attach in a special way.
+    log_size: bytes for the verifier's log; 0: it is asked for only when the kernel refuses a program.
     Raises MapError, LoadError, VerifierError.
     """
     raise_limits()
@@ -92,7 +94,12 @@ def load(
                 map_descriptors=descriptors,
             )
             attach_type = (attach_types or {}).get(program.name, 0)
-            descriptor = _load_program(program, code, license_text=plan.license, attach_type=attach_type, btf=btf)
+            try:
+                descriptor = _load_program(
+                    program, code, license_text=plan.license, attach_type=attach_type, btf=btf, log_size=log_size
+                )
+            except LogSpaceError as error:
+                raise LoadError(_log_space(program, error.size)) from error
             loaded._stack.callback(os.close, descriptor)
             loaded.programs.append(LoadedProgram(program, descriptor, attach_type))
     except BaseException:
@@ -132,7 +139,13 @@ def raise_limits() -> None:
 
 
 def _load_program(
-    spec: ProgramSpec, code: LinkedCode, *, license_text: str, attach_type: int, btf: BtfIds | None
+    spec: ProgramSpec,
+    code: LinkedCode,
+    *,
+    license_text: str,
+    attach_type: int,
+    btf: BtfIds | None,
+    log_size: int,
 ) -> int:
     with ExitStack() as stack:
         type_id, types = _attach_target(spec, btf, stack)
@@ -146,7 +159,18 @@ def _load_program(
             attach_types_of=types,
             label=spec.probe_text,
             functions=code.functions,
+            log_size=log_size,
         )
+
+
+def _log_space(spec: ProgramSpec, size: int) -> str:
+    provider = spec.attachments[0].provider if spec.attachments else "program"
+    return (
+        f"Error loading BPF program for {provider}_{spec.probe_index + 1}. "
+        f"Error code: -28 (No space left on device).\n"
+        f"WARNING: Kernel log seems to be trimmed: it is longer than the {size} bytes of BPFTRACE_LOG_SIZE, "
+        "or `config = { log_size = N }`."
+    )
 
 
 def _attach_target(spec: ProgramSpec, btf: BtfIds | None, stack: ExitStack) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import struct
 
 from tracejob_agent.bpf.func_info import RECORD_SIZE, btf_blob, func_info
 from tracejob_agent.bpf.syscalls import Buffer, Command, bpf
-from tracejob_agent.errors import LoadError, NotPermittedError, VerifierError
+from tracejob_agent.errors import LoadError, LogSpaceError, NotPermittedError, VerifierError
 
 _LOG_SIZE = 4 << 20
 _LOG_STATS = 1
@@ -69,10 +69,12 @@ def load_program(
     attach_types_of: int = 0,
     functions: tuple[tuple[int, str], ...] = (),
     label: str = "",
+    log_size: int = 0,
 ) -> int:
     """The descriptor of a loaded program. `label` is what messages call it.
 
-    Raises LoadError, VerifierError, NotPermittedError.
+    Raises LoadError, VerifierError, NotPermittedError; LogSpaceError when the verifier's log is asked for and its
+    `log_size` bytes are too few. 0: the log is asked for only when the kernel refuses the program.
     attach_types_of: the descriptor of the types that attach_btf_id belongs to; 0 for the kernel's own.
     """
     label = label or name
@@ -114,8 +116,10 @@ def load_program(
             )
 
         try:
-            return attempt(None)
+            return attempt(Buffer(log_size) if log_size else None)
         except OSError as first:
+            if log_size and first.errno == errno.ENOSPC:
+                raise LogSpaceError(log_size) from first
             if first.errno in (errno.EPERM, errno.EMFILE):
                 from tracejob_agent.kernel.refusals import refusal_hint
 

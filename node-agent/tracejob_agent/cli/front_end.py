@@ -31,7 +31,19 @@ def facts_for(options: Options, *, unsafe: bool = False) -> HostFacts:
         include_folders=tuple(options.include_folders),
         debug_folders=tuple(options.debug_folders),
         unsafe=unsafe or options.has("unsafe"),
+        traceable=_traceable(options.traceable),
     )
+
+
+def _traceable(path: str) -> str | None:
+    """What --traceable-functions names. Raises TargetError for a file that can't be read."""
+    if not path:
+        return None
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError as error:
+        raise TargetError(f"Could not read functions from {path}: {error.strerror}") from error
 
 
 def target_root(pid: int) -> str:

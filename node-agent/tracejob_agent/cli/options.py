@@ -3,6 +3,8 @@
 Part of the start: nothing may be imported here that takes long (docs/decisions/0002-direct-start.md).
 """
 
+import os
+
 FORMATS = ("text", "json")
 BUFFERING = ("line", "full", "none")
 STAGES = ("all", "ast", "types", "codegen", "codegen-opt", "libbpf", "verifier", "parse", "dis")
@@ -30,7 +32,7 @@ _WITH_VALUE = {
     "--no-feature": "feature",
     "--debuginfo": "debug_folder",
     "--dwarf-pid": "dwarf_pid",
-    "--traceable-functions": "ignored",
+    "--traceable-functions": "traceable",
     "--emit-elf": "emit",
     "--emit-llvm": "emit",
 }
@@ -57,7 +59,7 @@ _FLAGS = {
     "--fmt": "fmt",
     "--verify-llvm-ir": "ignored",
 }
-_PLAIN_FLAGS = {"quiet", "verbose", "unsafe", "no_warnings", "runtime_warnings", "usdt_file_activation", "ignored"}
+_PLAIN_FLAGS = {"quiet", "unsafe", "no_warnings", "runtime_warnings", "usdt_file_activation", "ignored"}
 
 
 class UsageError(Exception):
@@ -84,6 +86,7 @@ class Options:
         self.includes: list[str] = []
         self.debug_folders: list[str] = []
         self.dwarf_pids: list[int] = []
+        self.traceable = ""  # a file of kernel functions
         self.stages: set[str] = set()
         self.mode = ""
         self.probe_filter = ""
@@ -111,7 +114,9 @@ class Options:
 
     def key(self) -> str:
         """All of it as text, the same in every process."""
-        values = sorted(vars(self).items())
+        values: list[tuple[str, object]] = sorted(vars(self).items())
+        if self.traceable:
+            values.append(("traceable_time", _time_of(self.traceable)))
         return repr([(name, sorted(value) if isinstance(value, set) else value) for name, value in values])
 
 
@@ -207,6 +212,8 @@ def _set(name: str, value: str, options: Options) -> None:
             options.debug_folders += [folder for folder in value.split(":") if folder]
         case "dwarf_pid":
             options.dwarf_pids.append(parse_pid(value))
+        case "traceable":
+            options.traceable = value
         case "stage":
             if value not in STAGES:
                 raise UsageError(f"USAGE: invalid option for -d: {value}\nValid values: {_listed(STAGES)}")
@@ -224,6 +231,13 @@ def _set(name: str, value: str, options: Options) -> None:
             options.features_off.update(value.split(","))
         case "emit":
             raise UsageError("USAGE: this engine makes no object file; -d codegen shows what is compiled")
+
+
+def _time_of(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns  # noqa: PTH116 - part of the start
+    except OSError:
+        return 0
 
 
 def _listed(choices: tuple[str, ...]) -> str:

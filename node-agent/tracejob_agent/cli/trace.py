@@ -16,7 +16,7 @@ from tracejob_agent.cli.controller import LocalController
 from tracejob_agent.cli.options import Options
 from tracejob_agent.cli.run import Program
 from tracejob_agent.cli.trials import Trial, Trials
-from tracejob_agent.errors import TargetError
+from tracejob_agent.errors import TargetError, VerifierError
 from tracejob_agent.launch import Launched
 from tracejob_agent.lazy_facts import LazyFacts
 from tracejob_agent.notices import NOTIFICATION
@@ -90,14 +90,27 @@ def _trace(
         sink=sink,
         controller=controller,
         options=SessionOptions(
-            pids=(traced,) if traced else (), child=child.pid if child else 0, stages=prepared.stages
+            pids=(traced,) if traced else (),
+            child=child.pid if child else 0,
+            stages=prepared.stages,
+            log_size=int(prepared.plan.config.get("log_size", 0)) if options.has("verbose") else 0,
+            tell=_tell if options.has("verbose") else None,
         ),
         btf=facts,
         symbols=symbols,
     )
     controller.watch_signals()
-    code = session.run().exit_code
+    try:
+        code = session.run().exit_code
+    except VerifierError as error:
+        if options.has("verbose"):
+            _tell(f"Kernel error log:\n{error.log}")
+        raise
     return 1 if trials is not None and trials.failed else code
+
+
+def _tell(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _sink(options: Options, out: Out, sink_options: SinkOptions) -> TextSink | JsonSink:

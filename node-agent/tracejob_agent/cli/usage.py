@@ -21,12 +21,14 @@ OPTIONS:
     -o, --output FILE       write results to FILE
     -B MODE                 when to flush: line, full, none
     -q, --quiet             no notices
-    -v, --verbose           more notices; with -l, the arguments of probes
+    -v, --verbose           what is attached, step by step, and the verifier's log; with -l, the arguments of probes
     -k, --warnings          tell of BPF helpers that failed
     --no-warnings           tell of errors only
     -I DIR                  look here for included files
     --include FILE          include FILE before the program
     --debuginfo DIR[:DIR]   look here first for symbols and types that were stripped
+    --traceable-functions FILE
+                            the kernel functions that a pattern may mean, one a line
     --unsafe                allow system(), signal(), override() and the like
     --usdt-file-activation  activate USDT probes for all processes of the file
     --no-feature LIST       do without these features

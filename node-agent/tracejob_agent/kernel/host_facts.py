@@ -44,6 +44,7 @@ class HostFacts:
 
     files: whether programs may read files of this machine (#include, import): yes for a user's own local run, no for an
     agent that runs other people's programs. unsafe: probes may stand where they might break the traced process.
+    traceable: the kernel functions that may be traced, one a line; None: those that the kernel lists itself.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class HostFacts:
         include_folders: tuple[str | Path, ...] = (),
         debug_folders: tuple[str | Path, ...] = (),
         unsafe: bool = False,
+        traceable: str | None = None,
     ) -> None:
         self._roots = roots
         self._pids = pids
         self._debug_folders = debug_folders
         self._files = files
         self._unsafe = unsafe
+        self._traceable = traceable
         self._include_folders = include_folders
         self._modules: dict[str, BtfTypes | None] = {}
         self._tracepoints: dict[tuple[str, str], Layout | None] = {}
@@ -77,7 +80,7 @@ class HostFacts:
     def kernel_symbols(self) -> KernelSymbols:
         from tracejob_agent.kernel.kallsyms import KernelSymbols
 
-        return KernelSymbols()
+        return KernelSymbols(traceable=self._traceable)
 
     @cached_property
     def btf(self) -> BtfTypes | None:

@@ -20,8 +20,10 @@ _MODULE_LINE = re.compile(rb"^([0-9a-f]+) [tTwW] (\S+)\t\[(\S+)\]$", re.MULTILIN
 class KernelSymbols:
     """Look-ups over the symbols of the running kernel; all answers are None where addresses are hidden."""
 
-    def __init__(self, path: Path = Path("/proc/kallsyms")) -> None:
+    def __init__(self, path: Path = Path("/proc/kallsyms"), *, traceable: str | None = None) -> None:
+        """traceable: the functions that may be traced, one a line; None: those that the kernel lists itself."""
         self._path = path
+        self.traceable = traceable
         self._resolved: dict[int, tuple[str, int] | None] = {}
 
     def address_of(self, name: str) -> int | None:

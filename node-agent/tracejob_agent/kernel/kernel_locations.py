@@ -116,13 +116,14 @@ def traceable_functions(symbols: KernelSymbols) -> list[tuple[str, str]]:
 
 def functions_like(pattern: str, symbols: KernelSymbols) -> list[tuple[str, str]]:
     """Those of them that the pattern stands for, sorted: found in the kernel's text at once, as it has 60,000 lines."""
-    text = _traceable_text()
-    if not text:
+    given = symbols.traceable
+    text = _traceable_text() if given is None else given
+    if not text and given is None:
         return [(name, "vmlinux") for name in matching(pattern, symbols.functions())]
     name = r"\S*".join(re.escape(part) for part in pattern.split("*"))
     found = re.findall(rf"^({name})(?: \[(\S+)\])?$", text, re.MULTILINE)
-    names = {(function, owner or "vmlinux") for function, owner in found if not function.startswith(_DISCARDED)}
-    return sorted(names)
+    kept = (item for item in found if item[0] and not item[0].startswith(_DISCARDED))
+    return sorted({(function, owner or "vmlinux") for function, owner in kept})
 
 
 @cache

@@ -120,6 +120,11 @@ class AttachedProbes:
         attach = PROVIDERS.get(provider)
         if attach is None:
             raise AttachError(f"{program.spec.probe_text}: no way to attach a {provider} probe")
+        environment.tell(f"Trying to attach probe: {program.spec.probe_text}")
+        if len(attachments) > 1:
+            environment.tell(f"Attaching to {len(attachments)} functions")
+            for item in attachments:
+                environment.tell(item.location.name.partition(":")[2])
         for handle in attach(program, attachments, environment):
             self.handles.append(handle)
             if provider == "iter":

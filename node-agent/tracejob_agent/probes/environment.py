@@ -25,11 +25,12 @@ _RETURN_ZERO = instruction(0xB7) + instruction(0x95)
 class Environment:
     """pids: attach to these processes only, where a provider can (empty: to all).
 
-    warnings: what couldn't be attached although its neighbours of the same wildcard could.
+    warnings: what couldn't be attached although its neighbours of the same wildcard could. tell: takes what is done.
     """
 
     pids: tuple[int, ...] = ()
     warnings: list[str] = field(default_factory=list)
+    tell: Callable[[str], None] = lambda text: None
 
     @cached_property
     def cpus(self) -> tuple[int, ...]:
