@@ -137,6 +137,8 @@ def parse_value(setting: Setting, value: Value) -> Value | None:
             return _boolean(value)
         case Kind.CHOICE:
             text = str(value)
+            if setting.choices == UNSTABLE and (switch := _boolean(value)) is not None:
+                return "enable" if switch else "error"
             return next((choice for choice in setting.choices if choice.lower() == text.lower()), None)
         case Kind.TEXT:
             return str(value)

@@ -23,6 +23,8 @@ STACK_ENTRIES = 1 << 14
 SCOPE_KNOWN_ENTRIES = 1 << 10
 """A power of two."""
 PAGE = 4096
+PER_CPU_BYTES = 32768
+"""What a per-CPU map's value holds at most (PCPU_MIN_UNIT_SIZE)."""
 BPF_F_NO_PREALLOC = 1
 """Since 6.1 (96da3f7d489d) every tracing program may use hash maps that allocate entries when they are needed."""
 
@@ -45,6 +47,7 @@ class Module(Struct, eq=False):
     user_index: dict[str, int] = field(default_factory=dict)
     roles: dict[tuple[str, int], int] = field(default_factory=dict)
     emitters: dict[int, set[int]] = field(default_factory=dict)  # event -> programs that make it
+    scratch_cpus: int = 0  # entries of a program in a scratch map that is no per-CPU one, as it is too large for that
 
     def __post_init__(self) -> None:
         for typed_map in self.typed.maps:
@@ -126,9 +129,11 @@ class Module(Struct, eq=False):
     def add_scratch(self, *, programs: int, size: int) -> None:
         """The scratch map's size is known only when every program has been written."""
         index = self.roles[MapRole.SCRATCH, 0]
-        self.maps[index] = MapSpec(
-            index, "tj_scratch", BpfMapKind.PERCPU_ARRAY, 4, size, programs, role=MapRole.SCRATCH
-        )
+        kind, entries = BpfMapKind.PERCPU_ARRAY, programs
+        if size > PER_CPU_BYTES:
+            self.scratch_cpus = max(self.facts.cpu_count(), 1)
+            kind, entries = BpfMapKind.ARRAY, programs * self.scratch_cpus
+        self.maps[index] = MapSpec(index, "tj_scratch", kind, 4, size, entries, role=MapRole.SCRATCH)
 
     def scratch_macro(self) -> str:
         key = (MapRole.SCRATCH, 0)

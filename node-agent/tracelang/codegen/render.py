@@ -10,7 +10,7 @@ from tracelang.codegen.layout import FileText, FunctionText, MapText, ProgramTex
 from tracelang.codegen.module import SCOPE_KNOWN_ENTRIES, Module
 from tracelang.codegen.programs import marked_line
 from tracelang.codegen.values import comment
-from tracelang.codegen.writer import SCRATCH_MARK, ProgramState, WrittenFunction
+from tracelang.codegen.writer import SCRATCH_MARK, SCRATCH_SLOT, ProgramState, WrittenFunction
 from tracelang.plan import Counter, MapSpec
 from tracelang.pseudo import Constant
 from tracelang.types import align_up
@@ -96,6 +96,8 @@ def _function(module: Module, function: WrittenFunction, *, scratch: bool) -> Fu
             if not scratch:
                 continue
             text = text.replace(SCRATCH_MARK, "")
+            if module.scratch_cpus and text.lstrip().startswith(SCRATCH_SLOT):
+                text = text.replace(";", f" * {module.scratch_cpus} + bpf_get_smp_processor_id();", 1)
         lines.append(text)
     return FunctionText(function.name, function.head, tuple(lines), function.comment, function.inlined)
 

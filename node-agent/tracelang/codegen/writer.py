@@ -209,7 +209,7 @@ def scratch_lookup(writer: Writer, *, missing: str) -> list[str]:
     by `render` when the program turned out to need none."""
     macro = "TJ_SCRATCH"
     return [
-        f"u32 scratch_slot = {writer.program.slot};{SCRATCH_MARK}",
+        f"{SCRATCH_SLOT} = {writer.program.slot};{SCRATCH_MARK}",
         f"struct {writer.program.probe.function}_scratch *scratch = bpf_map_lookup_elem({macro}, &scratch_slot);"
         f"{SCRATCH_MARK}",
         f"if (!scratch) {missing}{SCRATCH_MARK}",
@@ -218,5 +218,6 @@ def scratch_lookup(writer: Writer, *, missing: str) -> list[str]:
 
 PREEMPTIBLE = frozenset({"uprobe", "uretprobe", "usdt"})
 
+SCRATCH_SLOT = "u32 scratch_slot"
 SCRATCH_MARK = "\x02"
 """Ends a line that is only wanted in programs with scratch memory."""

@@ -14,6 +14,7 @@ from tracelang.lowering.maps import map_key, use_map
 from tracelang.lowering.operators import binary
 from tracelang.lowering.pointers import origin_space
 from tracelang.source import Span
+from tracelang.structs import replace
 from tracelang.symbols import MapSymbol, VariableSymbol
 from tracelang.type_rules import (
     UNRESOLVED,
@@ -177,6 +178,8 @@ def _assign_map(body: Body, node: nodes.Assign, target: nodes.Map) -> Statements
             body.error(node.span, f"{node.value.name}() can only be assigned with a plain =")
             return ()
         return lower_aggregate(body, target, node.value)
+    if isinstance(node.value, nodes.BlockExpression) and _ends_in_map_function(node.value):
+        return _assign_from_block(body, node, target, node.value)
     symbol = use_map(body, target, writes=True)
     if symbol is None:
         return ()
@@ -196,6 +199,23 @@ def _assign_map(body: Body, node: nodes.Assign, target: nodes.Map) -> Statements
     if key is not None and not is_known(key.type):
         return ()
     return (ir.SetMap(node.span, symbol.name, key, convert(value, symbol.value)),)
+
+
+def _ends_in_map_function(block: nodes.BlockExpression) -> bool:
+    if isinstance(block.value, nodes.BlockExpression):
+        return _ends_in_map_function(block.value)
+    return isinstance(block.value, nodes.Call) and block.value.name in MAP_FUNCTIONS
+
+
+def _assign_from_block(body: Body, node: nodes.Assign, target: nodes.Map, block: nodes.BlockExpression) -> Statements:
+    """`@m = { statements; avg($x) }`: the map function counts where the block ends."""
+    from tracelang.lowering.statements import lower_statements
+
+    assert block.value is not None
+    call = block.call if isinstance(block, nodes.Expansion) else None
+    with body.scope(block), body.analysis.called(call):
+        statements = lower_statements(body, block.statements, inside=block.span)
+        return (*statements, *_assign_map(body, replace(node, value=block.value), target))
 
 
 def _storable(body: Body, node: nodes.Assign, symbol: MapSymbol, value: ir.Expr) -> bool:
