@@ -22,6 +22,13 @@ CODE_SEGMENT = "cs"
 USER_MODE_BITS = 3
 """Privilege level in the code segment register: 3 in user mode, 0 in the kernel."""
 
+SYSTEM_CALLS = 512
+"""More than there are numbers of system calls (470 in Linux 6.18)."""
+SYSTEM_CALL_NUMBER = "orig_ax"
+"""The register that holds it from the entry to the return."""
+COMPAT_STATUS = 2
+"""TS_COMPAT of thread_info.status: a 32-bit call, whose numbers are others; the kernel has no tracepoints for them."""
+
 STACK_ARGUMENT_BASE = 8
 """sarg0 is above the return address (at function entry)."""
 

@@ -90,6 +90,7 @@ class Location(Struct, frozen=True):
     usdt_arguments: tuple[UsdtArgument, ...] = ()
     module: str = ""
     pid: int = 0  # attach to this process only (0: all)
+    system_call: int = -1  # the number of the call that a tracepoint is about
 
 
 class Facts(Protocol):

@@ -475,6 +475,7 @@ class TypedProbe(Struct, frozen=True):
     span: Span
     context_space: AddressSpace
     attach_btf_function: str = ""
+    shared: str = ""  # the raw tracepoint that serves all attachments, system calls
 
 
 class TypedSubprogram(Struct, frozen=True):

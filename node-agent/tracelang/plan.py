@@ -81,6 +81,7 @@ class MapRole:
     STACKS = "stacks"  # HASH u64 stack id -> u64 addresses[depth], zero after the last; one map per depth
     RANDOM = "random"  # other helper state
     CONSTANTS = "constants"  # ARRAY of u64: see Constant
+    PLACES = "places"  # ARRAY of u64 by a system call's number: the place's attach cookie + 1, or 0; one per program
     RATE = "rate"  # ARRAY, one entry {u64 second, u64 events}: state of the rate limit
 
 
@@ -141,6 +142,8 @@ class ProgramSpec(Struct, frozen=True):
     probe_text: str = ""
     probe_index: int = 0  # position of the probe in the program: begin and end run in this order
     attach_btf_function: str = ""  # TRACING: what it attaches to
+    shared: str = ""  # the raw tracepoint that the program is attached to in place of its attachments, system calls
+    places_map: int = -1  # then, which map says for a call's number whether it is wanted: see MapRole.PLACES
 
 
 class EventKind(Enum):

@@ -127,7 +127,7 @@ _NO_BTF = in_mounts("mount --bind /dev/null /sys/kernel/btf/vmlinux")
 REFUSES = {
     "no files are left": Machine(
         ("prlimit", "--nofile=64:64"),
-        f"tracepoint:syscalls:sys_enter_* {{ @{CALLS_MAP}[probe] = count(); }}",
+        f"tracepoint:syscalls:sys_enter_* {{ @{CALLS_MAP}[probe, args.__syscall_nr] = count(); }}",
         failure=records.Failure.NODE_UNSUPPORTED,
         words="may have 64 files open: raise the hard limit",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import struct
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
@@ -102,6 +103,8 @@ def load(
                 raise LoadError(_log_space(program, error.size)) from error
             loaded._stack.callback(os.close, descriptor)
             loaded.programs.append(LoadedProgram(program, descriptor, attach_type))
+            if program.shared:
+                _write_places(program, loaded.maps[program.places_map])
     except BaseException:
         loaded.close()
         raise
@@ -124,6 +127,12 @@ def create_map(loaded: LoadedPlan, spec: MapSpec) -> BpfMap:
     made = BpfMap(spec)
     loaded._stack.callback(made.close)
     return made
+
+
+def _write_places(program: ProgramSpec, table: BpfMap) -> None:
+    """Which system calls the program is for."""
+    for attachment in program.attachments:
+        table.set(struct.pack("<I", attachment.location.system_call), struct.pack("<Q", attachment.cookie + 1))
 
 
 def raise_limits() -> None:

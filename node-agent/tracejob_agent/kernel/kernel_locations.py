@@ -12,6 +12,7 @@ from tracejob_agent.kernel.btf_types import BtfTypes
 from tracejob_agent.kernel.tracefs import has_tracepoint, read_text, tracefs_folder, tracepoint_names
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher, matching
 from tracelang.facts import Location
+from tracelang.syscalls import call_of_event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,13 @@ def tracepoint_locations(parts: tuple[str, ...]) -> Iterator[Location]:
         in_category, is_wanted = matcher(category), matcher(event)
         found = sorted({item for item in tracepoint_names() if in_category(item[0]) and is_wanted(item[1])})
     for category, event in found:
-        yield Location(name=f"tracepoint:{category}:{event}", target=category, function=event, module=category)
+        yield Location(
+            name=f"tracepoint:{category}:{event}",
+            target=category,
+            function=event,
+            module=category,
+            system_call=call_of_event(event) if category == "syscalls" else -1,
+        )
 
 
 def raw_tracepoint_locations(types: BtfTypes, parts: tuple[str, ...]) -> Iterator[Location]:

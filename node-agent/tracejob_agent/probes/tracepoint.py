@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tracejob_agent.bpf.loader import LoadedProgram
+from tracejob_agent.bpf.objects import open_raw_tracepoint
 from tracejob_agent.errors import AttachError
 from tracejob_agent.kernel.refusals import NO_TRACEFS
 from tracejob_agent.kernel.tracefs import read_text, tracefs_folder
@@ -15,11 +16,17 @@ from tracelang.plan import Attachment
 
 
 def attach(program: LoadedProgram, attachments: Sequence[Attachment], environment: Environment) -> Iterator[Handle]:
-    """One perf event each. It sits on one CPU and fires on all: the kernel keeps programs per tracepoint.
+    """One perf event each; a program that many system calls share, at the raw tracepoint that feeds them all.
 
-    The event itself stays disabled: enabled, it would look at every call on its CPU once more, for samples that nobody
-    wants (some 70 ns).
+    An event sits on one CPU and fires on all: the kernel keeps programs per tracepoint. The event itself stays
+    disabled: enabled, it would look at every call on its CPU once more, for samples that nobody wants (some 70 ns).
     """
+    if program.spec.shared:
+        try:
+            yield Handle(link=open_raw_tracepoint(program.descriptor, program.spec.shared, 0))
+        except OSError as error:
+            raise AttachError(f"{program.spec.probe_text} can't be attached: {error.strerror}") from error
+        return
     for attachment in attachments:
         location = attachment.location
         try:

@@ -178,7 +178,7 @@ def probe_id(writer: Writer, expr: ir.Intrinsic | None) -> str:
     attachments = writer.program.probe.attachments
     if len({attachment.cookie for attachment in attachments}) == 1:
         return literal(attachments[0].cookie, U64)
-    return "bpf_get_attach_cookie(ctx)"
+    return f"{writer.program.place} - 1" if writer.program.place else "bpf_get_attach_cookie(ctx)"
 
 
 def function_address(writer: Writer) -> str:

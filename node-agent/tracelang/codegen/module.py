@@ -6,7 +6,7 @@ of runtime pieces for the template.
 
 from __future__ import annotations
 
-from tracelang import ir
+from tracelang import arch, ir
 from tracelang.codegen.values import CodegenError, safe_name
 from tracelang.facts import Facts
 from tracelang.kernel_helpers import OF_LINUX_6_1
@@ -89,7 +89,7 @@ class Module(Struct, eq=False):
         if key not in self.roles:
             index = len(self.maps)
             spec = self._role_spec(role, index, number)
-            suffix = f"_{number}" if role == MapRole.STACKS else ""
+            suffix = f"_{number}" if role in (MapRole.STACKS, MapRole.PLACES) else ""
             self.roles[key] = self._add(spec, f"TJ_{role.upper()}{suffix}")
         return self.macros[self.roles[key]]
 
@@ -113,6 +113,8 @@ class Module(Struct, eq=False):
                 return spec(BpfMapKind.PERCPU_ARRAY, 4, COUNTERS_SIZE, max(len(self.typed.probes), 1))
             case MapRole.CONSTANTS:
                 return spec(BpfMapKind.ARRAY, 4, 8, CONSTANT_SLOTS)
+            case MapRole.PLACES:
+                return spec(BpfMapKind.ARRAY, 4, 8, arch.SYSTEM_CALLS)
             case MapRole.RATE:
                 return spec(BpfMapKind.ARRAY, 4, 16, 1)
             case MapRole.STACKS:

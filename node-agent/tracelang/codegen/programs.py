@@ -1,12 +1,12 @@
 """One typed probe in, one BPF program out: the function, its callbacks and its ProgramSpec.
 
-The order inside: scope, hit counter, the user's predicate, the body.
+The order inside: place (of many system calls), scope, hit counter, the user's predicate, the body.
 """
 
 from __future__ import annotations
 
 from tracelang import ir
-from tracelang.codegen import expressions, intrinsics, loops, maps, scope, statements, subprograms
+from tracelang.codegen import expressions, intrinsics, loops, maps, scope, statements, subprograms, system_calls
 from tracelang.codegen.locals import declare_locals
 from tracelang.codegen.module import Module
 from tracelang.codegen.values import comment
@@ -36,6 +36,8 @@ def write_program(module: Module, probe: ir.TypedProbe, *, slot: int) -> Program
         if any(item.provider == "iter" for item in probe.attachments):
             # The last call, after the last object, has none.
             writer.emit(f"if (!*(volatile u64 *)(ctx + {ITERATOR_OBJECT})) {writer.leave}")
+        if probe.shared:
+            system_calls.find_place(writer)
         if probe.scoped:
             scope.guard(writer, counts=all(item.provider in USER_FUNCTIONS for item in probe.attachments))
         with writer.capture() as body:
@@ -80,6 +82,8 @@ def spec_of(program: ProgramState) -> ProgramSpec:
         probe_text=probe.text,
         probe_index=probe.index,
         attach_btf_function=probe.attach_btf_function,
+        shared=probe.shared,
+        places_map=program.places_map,
     )
 
 

@@ -37,6 +37,8 @@ class ProgramState(Struct, eq=False):
     slot: int  # position in Plan.programs: its entry of the scratch map, its hit counter
     callbacks: list[str] = field(default_factory=list)
     kfuncs: list[int] = field(default_factory=list)
+    place: str = ""  # of a program that serves many system calls: the C variable with the attach cookie + 1
+    places_map: int = -1  # its index in Plan.maps
     functions: list[WrittenFunction] = field(default_factory=list)  # callbacks and subprograms, callees first
     structs: list[StructText] = field(default_factory=list)
     scratch_locals: list[tuple[str, int]] = field(default_factory=list)  # (declaration, size)

@@ -1,7 +1,8 @@
 """One source probe becomes as few BPF programs as its body allows.
 
 A body that doesn't depend on the place is one program with many attachments. One that reads `args` is shared by places
-whose fields are the same; what the kernel wants one by one (fentry, iter) is one program for each place.
+whose fields are the same; what the kernel wants one by one (fentry, iter) is one program for each place. Many system
+calls share the raw tracepoint that they all pass (share_system_calls).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tracelang.lowering.convert import constant_number, truth
 from tracelang.lowering.expressions import check_condition, lower_condition, lower_expression
 from tracelang.lowering.statements import lower_block
 from tracelang.passes.expand_probes import ExpandedProbe
+from tracelang.passes.share_system_calls import shared_places
 from tracelang.plan import Attachment
 from tracelang.providers.base import Option, Provider
 from tracelang.structs import Struct
@@ -71,6 +73,12 @@ def _next_variant(
     if len(places) == 1:
         return lowered, ()
     alike = _alike(lowered.body, places)
+    shared = shared_places(lowered.body, (lowered.predicate, lowered.statements), alike)
+    if shared:
+        _rewind(analysis, mark)
+        chosen = {place.id for place in shared}
+        rest = tuple(place for place in places if place.id not in chosen)
+        return _lower(expanded, shared, analysis, variant), rest
     if lowered.body.separate_names:
         alike = tuple({place.id: place for place in reversed(alike)}.values())[::-1]
     if lowered.body.uses_cookie and not analysis.facts.helper("bpf_get_attach_cookie"):
@@ -155,6 +163,7 @@ def _typed(expanded: ExpandedProbe, lowered: _Lowered, number: int) -> ir.TypedP
         span=expanded.probe.span,
         context_space=provider.space,
         attach_btf_function=provider.traced(body.location) if provider.separate else "",
+        shared=provider.shared,
     )
 
 

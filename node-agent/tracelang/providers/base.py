@@ -139,6 +139,7 @@ class Provider(Struct, frozen=True):
     solitary: bool = False  # may not be mixed with other probes
     locate: Callable[[Parsed, Facts, str], tuple[Location, ...]] = ask_locations
     kind: str = ""  # what `probetype` says, when not the name
+    shared: str = ""  # the raw tracepoint that one program for many places is attached to
     usage: str = ""
 
     @property
