@@ -139,10 +139,12 @@ def _usermode(body: Body, span: Span) -> ir.Expr:
     return ir.Constant(span, U8, int(not provider.task_context))
 
 
-def stack(body: Body, span: Span, *, user: bool, mode: StackMode, depth: int) -> ir.Expr:
+def stack(
+    body: Body, span: Span, *, user: bool, mode: StackMode, depth: int, constants: dict[str, int | str] | None = None
+) -> ir.Expr:
     if len(body.places) > 1 and user:
         body.uses_cookie = True
-    return ir.Intrinsic(span, StackType(user, mode, depth), ir.IntrinsicKind.STACK)
+    return ir.Intrinsic(span, StackType(user, mode, depth), ir.IntrinsicKind.STACK, constants=constants or {})
 
 
 def default_stack_mode(body: Body, *, user: bool) -> StackMode:

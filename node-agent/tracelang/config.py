@@ -63,7 +63,7 @@ SETTINGS = {
         Setting("stack_mode", Kind.CHOICE, "bpftrace", ("bpftrace", "raw", "perf", "build_id")),
         Setting("str_trunc_trailer", Kind.TEXT, ".."),
         Setting("unstable_addr", Kind.CHOICE, "warn", UNSTABLE),
-        Setting("unstable_dwunwind", Kind.CHOICE, "error", UNSTABLE),
+        Setting("unstable_dw_ustack", Kind.CHOICE, "warn", UNSTABLE),
         Setting("unstable_import", Kind.CHOICE, "error", UNSTABLE),
         Setting("unstable_import_statement", Kind.CHOICE, "error", UNSTABLE),
         Setting("unstable_map_decl", Kind.CHOICE, "warn", UNSTABLE),

@@ -282,6 +282,7 @@ class IntrinsicKind(Enum):
     COMM = "comm"  # StringType(16)
     PCOMM = "pcomm"
     LEADER_COMM = "leader_comm"
+    UNWINDABLE = "unwindable"
     PPID = "ppid"
     CPU = "cpu"
     NUMA = "numaid"

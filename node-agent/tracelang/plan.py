@@ -79,6 +79,8 @@ class MapRole:
     COUNTERS = "counters"  # PERCPU_ARRAY, an entry for each program: see Counter
     SCRATCH = "scratch"  # PERCPU_ARRAY: big values of programs
     STACKS = "stacks"  # HASH u64 stack id -> u64 addresses[depth], zero after the last; one map per depth
+    UNWIND_ROWS = "unwind_rows"  # ARRAY, see `unwinding`
+    UNWIND_PROCESSES = "unwind_procs"  # HASH u32 pid -> the regions of the process, see `unwinding`
     RANDOM = "random"  # other helper state
     CONSTANTS = "constants"  # ARRAY of u64: see Constant
     PLACES = "places"  # ARRAY of u64 by a system call's number: the place's attach cookie + 1, or 0; one per program

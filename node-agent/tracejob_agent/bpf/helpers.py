@@ -46,6 +46,7 @@ _DECLARATIONS = (
     (164, "long", "for_each_map_elem", "void *map, void *callback, void *context, u64 flags"),
     (173, "u64", "get_func_ip", "void *ctx"),
     (174, "u64", "get_attach_cookie", "void *ctx"),
+    (175, "void *", "task_pt_regs", "void *task"),
     (181, "long", "loop", "u32 turns, void *callback, void *context, u64 flags"),
     (195, "void *", "map_lookup_percpu_elem", "void *map, const void *key, u32 cpu"),
     (208, "u64", "ktime_get_tai_ns", "void"),

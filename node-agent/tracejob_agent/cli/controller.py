@@ -14,6 +14,7 @@ from tracejob_agent.cli.trials import ErrorCount, Trials
 from tracejob_agent.notices import NOTIFICATION
 from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.sink import End
+from tracejob_agent.target.unwind_tables import UnwindTables
 from tracelang.plan import MapRole
 
 _OFTEN, _SELDOM = 10, 50  # polls
@@ -37,12 +38,16 @@ class LocalController:
         symbols: UserSymbols | None = None,
         dry_run: bool = False,
         trials: Trials | None = None,
+        unwound: tuple[int, ...] = (),
     ) -> None:
+        """unwound: processes that dw_ustack() knows the binaries of, besides the traced one."""
         self._pid = pid
         self._child = child
         self._symbols = symbols
         self._dry_run = dry_run
         self._trials = trials
+        self._unwound = unwound
+        self._tables: UnwindTables | None = None
         self.sink: ErrorCount = NoErrors()
         self.announces = False  # on stdout, as the results go somewhere else
         self._signalled = False
@@ -61,6 +66,11 @@ class LocalController:
         self._nothing_to_wait_for = self._child is None and providers <= {"begin", "end"}
         if self._trials is not None:
             self._trials.prepare(loaded)
+        self._tables = UnwindTables(loaded)
+        if self._child is not None:
+            self._tables.expect(self._child.pid, self._child.path)
+        for pid in (*self._unwound, self._pid):
+            self._tables.refresh(pid)
         pids = loaded.by_role(MapRole.SCOPE_PIDS)
         if pids is not None and self._pid:
             pids.update(struct.pack("<I", self._pid), b"\1".ljust(pids.spec.value_size, b"\0"))
@@ -95,6 +105,8 @@ class LocalController:
         if self._symbols and (self._polls < _OFTEN or self._polls % _SELDOM == 0):
             if target and (self._child is None or self._child.runs_its_command()):
                 self._symbols.remember(target)
+                if self._tables is not None:
+                    self._tables.refresh(target)
         self._polls += 1
 
     def is_signalled(self) -> bool:

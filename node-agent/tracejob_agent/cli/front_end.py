@@ -9,6 +9,7 @@ from tracejob_agent.errors import TargetError
 from tracejob_agent.kernel.host_facts import HostFacts
 from tracejob_agent.target.pid_namespace import pid_namespace_level
 from tracelang.plan import CompileOptions, ScopeOptions
+from tracelang.unwinding import AVAILABLE
 
 
 def front_end(options: Options, settings: dict[str, str]) -> tuple[HostFacts, CompileOptions]:
@@ -55,12 +56,20 @@ def target_root(pid: int) -> str:
     return "/" if theirs == os.stat("/proc/self/ns/mnt").st_ino else f"/proc/{pid}/root"
 
 
+def _told(options: Options) -> dict[str, str]:
+    """What programs may ask for because of how the tracer was started."""
+    told = {"__child_pid": ""} if options.command else {}
+    if options.command or options.pid or options.dwarf_pids:
+        told[AVAILABLE] = ""
+    return told
+
+
 def compile_options(options: Options, settings: dict[str, str], level: int) -> CompileOptions:
     return CompileOptions(
         scope=ScopeOptions("pids", is_strict=False) if options.pid else ScopeOptions(),
         pid_namespace_level=level,
         positional=tuple(options.positional),
-        named={**options.named, **({"__child_pid": ""} if options.command else {})},
+        named={**options.named, **_told(options)},
         config=settings,
         unsafe=options.has("unsafe"),
         warnings=not options.has("no_warnings"),

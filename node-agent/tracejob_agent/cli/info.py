@@ -24,7 +24,7 @@ def info_text(facts: HostFacts, version: str) -> str:
         "  libdw (DWARF support): yes",
         "  libsystemd (systemd notify support): no",
         "  blazesym (advanced symbolization): no",
-        "  dwunwind (DWARF stack unwinding): no",
+        "  dwunwind (DWARF stack unwinding): yes",
         "",
         "Kernel helpers",
         *_pairs(

@@ -109,6 +109,7 @@ class Options:
             self.mode,
             self.probe_filter,
             self.features_off,
+            self.dwarf_pids,
         )
         return not any(asked) and self.format == "text" and self.flags <= _PLAIN_FLAGS
 

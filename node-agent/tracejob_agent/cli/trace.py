@@ -68,7 +68,14 @@ def _trace(
     dry_run = options.has("dry_run")
     out = io.StringIO() if dry_run else stack.enter_context(_output(options))
     trials = trials_of(options, out)
-    controller = LocalController(pid=options.pid, child=child, symbols=symbols, dry_run=dry_run, trials=trials)
+    controller = LocalController(
+        pid=options.pid,
+        child=child,
+        symbols=symbols,
+        dry_run=dry_run,
+        trials=trials,
+        unwound=tuple(options.dwarf_pids),
+    )
     controller.announces = NOTIFICATION in os.environ and bool(options.output)
     sink_options = SinkOptions(
         program=program.name,

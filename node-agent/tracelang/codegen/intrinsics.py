@@ -7,7 +7,7 @@ know tasks and PID namespaces is in `tasks`, strings are in `strings`.
 from __future__ import annotations
 
 from tracelang import arch, ir
-from tracelang.codegen import callbacks, context, expressions, maps, places, scope, strings, tasks
+from tracelang.codegen import callbacks, context, expressions, maps, places, scope, strings, tasks, unwinding
 from tracelang.codegen.copy import zero
 from tracelang.codegen.values import CodegenError, Place, c_type, literal
 from tracelang.codegen.writer import ON_STACK_LIMIT, Writer
@@ -108,6 +108,8 @@ def _scalar(writer: Writer, expr: ir.Intrinsic) -> str:
             return f"bpf_get_current_ancestor_cgroup_id({level})"
         case Kind.MAP_LENGTH:
             return callbacks.count_entries(writer, str(expr.constants["map"]))
+        case Kind.UNWINDABLE:
+            return unwinding.is_known(writer)
         case Kind.STACK_LENGTH:
             return _stack_length(writer, arguments[0].type)
         case Kind.SIGNAL:

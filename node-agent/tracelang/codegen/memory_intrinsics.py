@@ -6,7 +6,7 @@ Comes in: ir.Intrinsic; goes out: a Fill (see `places`); the arguments are evalu
 from __future__ import annotations
 
 from tracelang import ir
-from tracelang.codegen import expressions, intrinsics, places, strings, tasks
+from tracelang.codegen import expressions, intrinsics, places, strings, tasks, unwinding
 from tracelang.codegen.copy import copy, read_into, zero
 from tracelang.codegen.failures import watched
 from tracelang.codegen.intrinsics import BPF_F_USER_STACK, stack_buffer
@@ -138,11 +138,14 @@ def _stack(writer: Writer, expr: ir.Intrinsic) -> places.Fill:
     type_ = expr.type
     assert isinstance(type_, StackType)
     macro = writer.module.stacks_macro(type_.depth)
-    flags = BPF_F_USER_STACK if type_.user else 0
     frames = stack_buffer(writer, type_.depth * 8)
-    keep = writer.module.need("keep_stack")
-    writer.module.role_macro(MapRole.COUNTERS)
-    call = f"{keep}({writer.program.slot}, ctx, {macro}, (u64 *){frames.address}, {type_.depth * 8}, {flags})"
+    if expr.constants.get("unwind"):
+        call = unwinding.keep(writer, stacks=macro, frames=frames, depth=type_.depth)
+    else:
+        flags = BPF_F_USER_STACK if type_.user else 0
+        keep = writer.module.need("keep_stack")
+        writer.module.role_macro(MapRole.COUNTERS)
+        call = f"{keep}({writer.program.slot}, ctx, {macro}, (u64 *){frames.address}, {type_.depth * 8}, {flags})"
     found = writer.temp_of("s64", call, "stack")
     pid = tasks.process(writer) if type_.user else "0"
     pid = writer.temp_of("u32", pid, "pid")

@@ -6,7 +6,7 @@ of runtime pieces for the template.
 
 from __future__ import annotations
 
-from tracelang import arch, ir
+from tracelang import arch, ir, unwinding
 from tracelang.codegen.values import CodegenError, safe_name
 from tracelang.facts import Facts
 from tracelang.kernel_helpers import OF_LINUX_6_1
@@ -117,6 +117,11 @@ class Module(Struct, eq=False):
                 return spec(BpfMapKind.ARRAY, 4, 8, arch.SYSTEM_CALLS)
             case MapRole.RATE:
                 return spec(BpfMapKind.ARRAY, 4, 16, 1)
+            case MapRole.UNWIND_ROWS:
+                return spec(BpfMapKind.ARRAY, 4, unwinding.ROW.size, unwinding.ROWS)
+            case MapRole.UNWIND_PROCESSES:
+                size = 8 + unwinding.REGION.size * unwinding.REGIONS
+                return spec(BpfMapKind.HASH, 4, size, unwinding.PROCESSES)
             case MapRole.STACKS:
                 flags = BPF_F_NO_PREALLOC if self.has_helper(OF_LINUX_6_1) else 0
                 entries = STACK_ENTRIES if flags else STACK_ENTRIES // 4

@@ -5,6 +5,7 @@ Comes in: what `programs` wrote; goes out: the text and {C line: (line, column)}
 
 from __future__ import annotations
 
+from tracelang import unwinding
 from tracelang.codegen import cgroups_v1, events
 from tracelang.codegen.layout import FileText, FunctionText, MapText, ProgramText, StructText, lay_out
 from tracelang.codegen.module import SCOPE_KNOWN_ENTRIES, Module
@@ -23,7 +24,8 @@ V1_LEVELS = 64
 """How deep below a target a task may be on a v1 node, in cgroups."""
 
 RUNTIME_NEEDS = {
-    "keep_stack": ("count",),
+    "keep_stack": ("count", "keep_frames"),
+    "keep_frames": ("count",),
     "count_hit": ("count",),
     "in_scope_cgroups_v1": ("cgroup_v1_read",),
     "current_cgroup_v1_id": ("cgroup_v1_read",),
@@ -70,6 +72,10 @@ def _numbers(module: Module, runtime: set[str]) -> dict[str, int]:
         slots = module.options.scope.slots
         numbers |= {"SCOPE_FIRST_SLOTS": min(SCOPE_FIRST_SLOTS, slots), "SCOPE_SLOTS": slots}
         numbers |= {"SCOPE_GENERATION": Constant.SCOPE_GENERATION, "SCOPE_KNOWN_ENTRIES": SCOPE_KNOWN_ENTRIES}
+    if "unwind_frame" in runtime:
+        numbers |= {f"UNWIND_{item.name}": item.value for item in unwinding.Base}
+        numbers |= {"UNWIND_REGIONS": unwinding.REGIONS, "UNWIND_REGION_STEPS": unwinding.REGION_STEPS}
+        numbers["UNWIND_ROW_STEPS"] = unwinding.ROW_STEPS
     if "within_rate" in runtime:
         numbers["EVENTS_PER_SECOND"] = module.options.events_per_second
     return numbers

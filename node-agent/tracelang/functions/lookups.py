@@ -6,8 +6,12 @@ from tracelang import ir, nodes
 from tracelang.builtins import DEFAULT_STACK_DEPTH, default_stack_mode, stack
 from tracelang.functions.common import arguments, literal_text, only_supports
 from tracelang.functions.table import Function, Rule
+from tracelang.kernel_helpers import lack
 from tracelang.lowering.body import Body, missing
 from tracelang.lowering.convert import constant_number, convert
+from tracelang.lowering.unstable import may_use
+from tracelang.lowering.warnings import warn_when_run
+from tracelang.source import Span
 from tracelang.type_rules import UnresolvedType, base_name
 from tracelang.types import (
     BOOL,
@@ -29,6 +33,7 @@ from tracelang.types import (
     is_integer,
     size_of,
 )
+from tracelang.unwinding import AVAILABLE
 
 CLOCKS = ("monotonic", "boot", "tai", "sw_tai")
 MAX_STACK_DEPTH = 1024
@@ -85,9 +90,32 @@ def _stack(*, user: bool) -> Rule:
             depth = number
         if rest:
             return body.error(call.span, f"{call.name}() expects a stack mode and then a limit")
+        if call.name == "dw_ustack":
+            return _unwound(body, call.span, mode=mode, depth=depth)
         return stack(body, call.span, user=user, mode=mode, depth=depth)
 
     return lower
+
+
+def _unwound(body: Body, span: Span, *, mode: StackMode, depth: int) -> ir.Expr:
+    """The process's stack by its call frame information, which the engine has of processes that it was told of."""
+    if not may_use(body, span, "dw_ustack"):
+        return missing(span)
+    refusal = lack(body.facts, "bpf_loop", what="dw_ustack()")
+    if refusal:
+        return body.error(span, refusal)
+    if AVAILABLE not in body.analysis.options.named:
+        return body.error(
+            span,
+            "dw_ustack requires a target process. Use -p, -c, or --dwarf-pid to specify one.",
+            "only tracejob-bpftrace has it",
+        )
+    told = warn_when_run(body, span, "No DWARF unwind data available for this process.")
+    frames = stack(body, span, user=True, mode=mode, depth=depth, constants={"unwind": 1})
+    if not told:
+        return frames
+    known = ir.Intrinsic(span, BOOL, _KIND.UNWINDABLE)
+    return ir.Sequence(span, frames.type, (ir.If(span, known, (), told),), frames)
 
 
 def _kaddr(body: Body, call: nodes.Call) -> ir.Expr:
@@ -259,6 +287,9 @@ LOOKUPS = (
     Function("usym", "usym(address)", 1, 1, _ksym, "name of a function of the process"),
     Function("kstack", "kstack(mode, depth)", 0, 2, _stack(user=False), "the kernel's stack"),
     Function("ustack", "ustack(mode, depth)", 0, 2, _stack(user=True), "the process's stack"),
+    Function(
+        "dw_ustack", "dw_ustack(mode, depth)", 0, 2, _stack(user=True), "the process's stack, without frame pointers"
+    ),
     Function("kaddr", 'kaddr("symbol")', 1, 1, _kaddr, "address of a kernel symbol"),
     Function("uaddr", 'uaddr("symbol")', 1, 1, _uaddr, "address of a symbol of the binary"),
     Function("percpu_kaddr", 'percpu_kaddr("symbol", cpu)', 1, 2, _percpu_kaddr, "address of a per-CPU symbol"),

@@ -8,7 +8,8 @@ from tracelang.lowering.body import Body
 from tracelang.lowering.convert import constant_number, constant_text, convert
 from tracelang.lowering.counts import count_message
 from tracelang.lowering.maps import map_key, read_map, use_map
-from tracelang.source import NOWHERE, Span
+from tracelang.lowering.unstable import may_use
+from tracelang.source import Span
 from tracelang.structs import Struct
 from tracelang.symbols import MapSymbol
 from tracelang.type_rules import UnresolvedType, base_name, harden, promote, show
@@ -179,7 +180,7 @@ def _lhist(body: Body, call: nodes.Call, arguments: list[ir.Expr]) -> AggregateT
 
 
 def _tseries(body: Body, symbol: MapSymbol, call: nodes.Call, arguments: list[ir.Expr]) -> AggregateType | None:
-    if not _may_use(body, call, "tseries"):
+    if not may_use(body, call.span, "tseries"):
         return None
     interval = _literal(body, call, arguments[1])
     count = _literal(body, call, arguments[2])
@@ -223,25 +224,6 @@ def _given_time(body: Body, call: nodes.Call) -> ir.Expr | None:
             body.error(call.span, f"BPFTRACE_DUMMY_TS_MAP: @{name} is no number ({base_name(time.type)})")
         return None
     return convert(time, harden(U64))
-
-
-def _may_use(body: Body, call: nodes.Call, feature: str) -> bool:
-    """Features that may still change: allowed, with a warning, or refused by the setting."""
-    match body.analysis.text(f"unstable_{feature}"):
-        case "error":
-            body.error(
-                call.span,
-                f"{feature} feature is not enabled by default. To enable this unstable feature, set the config flag "
-                f"to enable. unstable_{feature}=enable",
-            )
-            return False
-        case "warn":
-            body.warn(
-                NOWHERE,
-                f"Script is using an unstable feature: {feature}. To prevent this warning you must explicitly enable "
-                f"it in the config e.g. unstable_{feature}=enable",
-            )
-    return True
 
 
 def _literal(body: Body, call: nodes.Call, argument: ir.Expr) -> int | None:

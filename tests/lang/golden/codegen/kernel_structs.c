@@ -70,14 +70,10 @@ static __always_inline void count_hit(u32 program)
     counters[HITS] += 1;
 }
 
-/* Takes a stack and keeps it under the hash of its frames, once. The kernel's own stack maps drop a stack whose short
-   hash another one has. Gives the key, or a negative error number. */
-static __always_inline s64 keep_stack(u32 program, void *ctx, void *map, u64 *frames, u32 size, u64 flags)
+/* Keeps a stack under the hash of its frames, once. The kernel's own stack maps drop a stack whose short hash another
+   one has. Gives the key. */
+static __always_inline s64 keep_frames(u32 program, void *map, u64 *frames, u32 size, u64 count_of)
 {
-  s64 got = bpf_get_stack(ctx, frames, size, flags);
-  if (got < 0)
-    return got;
-  u64 count_of = (u64)got >> 3;
   u64 hash = count_of + 1;
 #pragma clang loop unroll(disable)
   for (u32 i = 0; i < size / 8; i++) {
@@ -90,6 +86,15 @@ static __always_inline s64 keep_stack(u32 program, void *ctx, void *map, u64 *fr
   if (!bpf_map_lookup_elem(map, &key) && bpf_map_update_elem(map, &key, frames, 1) && !bpf_map_lookup_elem(map, &key))
     count(program, STACK_LOST);
   return key;
+}
+
+/* Takes a stack and keeps it. Gives the key, or a negative error number. */
+static __always_inline s64 keep_stack(u32 program, void *ctx, void *map, u64 *frames, u32 size, u64 flags)
+{
+  s64 got = bpf_get_stack(ctx, frames, size, flags);
+  if (got < 0)
+    return got;
+  return keep_frames(program, map, frames, size, (u64)got >> 3);
 }
 
 struct tj_probe_0_scratch {
