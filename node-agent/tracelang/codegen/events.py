@@ -50,7 +50,7 @@ def _emit(writer: Writer, statement: ir.Emit, spec: EventSpec) -> None:
         for field, fill in zip(spec.fields, fills, strict=True):
             fill(record.at(field.offset))
         writer.emit(f"bpf_ringbuf_submit({name}, {BPF_RB_NO_WAKEUP});")
-        if spec.kind is EventKind.EXIT:
+        if spec.kind is EventKind.EXIT and writer.is_clock:
             intrinsics.set_constant(writer, Constant.ENDED, "1")
             writer.program.may_end = True
     writer.depth += 1

@@ -50,8 +50,8 @@ def write_program(module: Module, probe: ir.TypedProbe, *, slot: int) -> Program
                     writer.emit(f"if (!({expressions.condition(writer, probe.predicate)})) {writer.leave}")
             statements.write_all(writer, probe.body)
             writer.emit(writer.leave)
-        if program.may_end and not _runs_once(probe):
-            # It fires on until it is detached, which takes its time.
+        if program.may_end:
+            # A clock ticks on until it is detached, which takes its time.
             writer.emit(f"if ({intrinsics.constant_slot(writer, Constant.ENDED)}) {writer.leave}")
         writer.lines.extend(body)
     program.functions.append(

@@ -202,6 +202,11 @@ class Writer(Struct, eq=False):
         return any(item.provider in PREEMPTIBLE for item in self.program.probe.attachments)
 
     @property
+    def is_clock(self) -> bool:
+        """Whether the probe fires by itself, again and again, whatever the traced system does."""
+        return all(item.provider in CLOCKS for item in self.program.probe.attachments)
+
+    @property
     def gives_scalar(self) -> bool:
         return self.result is not None and is_scalar(self.result)
 
@@ -218,6 +223,7 @@ def scratch_lookup(writer: Writer, *, missing: str) -> list[str]:
     ]
 
 
+CLOCKS = frozenset({"interval", "profile"})
 PREEMPTIBLE = frozenset({"uprobe", "uretprobe", "usdt"})
 
 SCRATCH_SLOT = "u32 scratch_slot"
