@@ -101,8 +101,8 @@ def test_a_format_without_values_keeps_its_per_cent_signs() -> None:
 def test_a_string_that_fills_its_field_is_marked_as_cut() -> None:
     names = Names(max_strlen=8)
     write = compile_format("%s", (EventField(8, StringType(8)),), names)
-    assert write(ID + b"1234567\0") == "1234567.."
-    assert write(ID + b"123456\0\0") == "123456"
+    assert write(ID + b"12345678") == "12345678.."
+    assert write(ID + b"1234567\0") == "1234567"
 
 
 def test_bytes_that_are_not_text_come_out_as_they_went_in() -> None:

@@ -11,7 +11,9 @@ from tracejob_agent.cli.front_end import facts_for
 from tracejob_agent.cli.options import Options
 from tracejob_agent.kernel.btf_c import definition, parameters, result
 from tracejob_agent.kernel.btf_file import Kind
+from tracejob_agent.kernel.demangle import demangle
 from tracejob_agent.kernel.host_facts import HostFacts
+from tracejob_agent.kernel.rust_names import demangle_rust
 from tracejob_agent.kernel.tracefs import tracepoint_declarations
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher
 from tracelang.diagnostics import ProgramError
@@ -108,8 +110,19 @@ def _of_provider(facts: HostFacts, provider: str, spec: str, *, verbose: bool) -
         found = {location.name: location for location in facts.locations(provider, parsed.parts)}
         if verbose and provider in ("uprobe", "uretprobe"):
             _warn_of_no_types(facts, found.values())
+        language = str(parsed.options.get("language", ""))
         for name, location in sorted(found.items()):
-            yield from _entry(facts, provider, name, location, verbose=verbose)
+            shown = _in_language(language, provider, location) if language else name
+            if shown:
+                yield from _entry(facts, provider, shown, location, verbose=verbose)
+
+
+def _in_language(language: str, provider: str, location: Location) -> str:
+    """`uprobe:binary:rust:"module::function"`, as a program may write it; "" for a function of another language."""
+    readable = demangle(location.function)
+    if readable == location.function or (demangle_rust(location.function) is not None) != (language == "rust"):
+        return ""
+    return f'{provider}:{location.name.split(":")[1]}:{language}:"{readable}"'
 
 
 def _warn_of_no_types(facts: HostFacts, locations: Iterable[Location]) -> None:

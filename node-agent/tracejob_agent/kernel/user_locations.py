@@ -9,6 +9,7 @@ from tracejob_agent.kernel.binaries import Binaries, Binary
 from tracejob_agent.kernel.demangle import demangle
 from tracejob_agent.kernel.elf import Symbol
 from tracejob_agent.kernel.instructions import is_boundary
+from tracejob_agent.kernel.rust_names import demangle_rust
 from tracejob_agent.kernel.source_lines import LineNotFound, SourceLine
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher
 from tracelang.facts import Location
@@ -179,7 +180,9 @@ def _matching(binary: Binary, provider: str, pattern: str, *, unsafe: bool) -> I
 
 def _by_own_name(symbol: Symbol) -> str:
     """Of a function that was found by its readable name."""
-    return f"cpp:{symbol.name}" if symbol.name.startswith("_Z") else symbol.name
+    if not symbol.name.startswith(("_Z", "_R")):
+        return symbol.name
+    return f"{'cpp' if demangle_rust(symbol.name) is None else 'rust'}:{symbol.name}"
 
 
 def _location(binary: Binary, provider: str, *, symbol: Symbol, offset: int, text: str) -> Iterator[Location]:

@@ -112,8 +112,8 @@ def _string_writer(size: int, names: Names) -> Writer:
     to_text = names.text
     if not names.max_strlen or size not in (names.max_strlen, names.max_strlen + 1):
         return to_text  # a shorter field holds all of what it was made for
-    trailer, full = names.trailer, size - 1
-    # A string that was read up to the limit may have been cut.
+    # A string that fills its field was cut.
+    trailer, full = names.trailer, names.max_strlen
     return lambda value: to_text(value) + trailer if len(value) >= full else to_text(value)
 
 

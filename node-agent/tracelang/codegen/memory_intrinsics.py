@@ -8,7 +8,7 @@ from __future__ import annotations
 from tracelang import ir
 from tracelang.codegen import expressions, intrinsics, places, strings, tasks, unwinding
 from tracelang.codegen.copy import copy, read_into, zero
-from tracelang.codegen.failures import watched
+from tracelang.codegen.failures import told, watched
 from tracelang.codegen.intrinsics import BPF_F_USER_STACK, stack_buffer
 from tracelang.codegen.values import CodegenError, Place, c_type
 from tracelang.codegen.writer import Writer
@@ -91,7 +91,14 @@ def _read_string(writer: Writer, expr: ir.Intrinsic, *, zero_fill: bool) -> plac
     def fill(to: Place) -> None:
         if zero_fill:
             zero(writer, to, size)
-        watched(writer, f"bpf_probe_read_{space}_str({to.address}, {limit}, {source.pointer})", expr.span)
+        call = f"bpf_probe_read_{space}_str({to.address}, {limit}, {source.pointer})"
+        if not expr.constants.get("is_whole"):
+            watched(writer, call, expr.span)
+            return
+        # The helper gives the last byte to a zero, which the field needn't have: so that what was cut shows.
+        with writer.block(f"if ({told(writer, call, expr.span)} == {size})"):
+            last = f"(void *)({source.pointer} + {size - 1})"
+            writer.emit(f"bpf_probe_read_{space}({to.at(size - 1).address}, 1, {last});")
 
     return fill
 

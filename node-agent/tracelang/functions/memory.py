@@ -58,7 +58,8 @@ def _str(body: Body, call: nodes.Call) -> ir.Expr:
     source, space = address(body, value)
     dynamic = length is not None and constant_number(length) is None
     operands = (source, convert(length, U64)) if dynamic and length is not None else (source,)
-    return ir.Intrinsic(call.span, StringType(size), _KIND.READ_STRING, operands, {"space": space.value})
+    constants: dict[str, int | str] = {"space": space.value} | ({"is_whole": 1} if length is None else {})
+    return ir.Intrinsic(call.span, StringType(size), _KIND.READ_STRING, operands, constants)
 
 
 def _cut(text: ir.StringConstant, length: int | None) -> ir.Expr:

@@ -94,7 +94,9 @@ int tj_probe_0(void *ctx)
   /* $name = str(args.filename) */
   u64 field_1 = *(volatile u64 *)(ctx + 24);
   bpf_probe_read_kernel(scratch->v0_name, 1024, (void *)0);
-  bpf_probe_read_user_str(scratch->v0_name, 1024, (void *)field_1);
+  if (bpf_probe_read_user_str(scratch->v0_name, 1024, (void *)field_1) == 1024) {
+    bpf_probe_read_user((scratch->v0_name + 1023), 1, (void *)((void *)field_1 + 1023));
+  }
   u64 differs_2 = 0;
   differs_2 |= *(u64 *)scratch->v0_name ^ 0x7361702f6374652fULL;
   differs_2 |= *(u32 *)(scratch->v0_name + 8) ^ 0x647773U;

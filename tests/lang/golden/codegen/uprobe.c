@@ -85,7 +85,9 @@ int tj_probe_0(void *ctx)
   struct event_0 *event_5 = bpf_ringbuf_reserve(TJ_EVENTS, sizeof(*event_5), 0);
   if (event_5) {
     event_5->id = 0;
-    bpf_probe_read_user_str(event_5->a0, 1024, (void *)t_2);
+    if (bpf_probe_read_user_str(event_5->a0, 1024, (void *)t_2) == 1024) {
+      bpf_probe_read_user((((u8 *)event_5) + 1031), 1, (void *)((void *)t_2 + 1023));
+    }
     event_5->a1 = t_4;
     bpf_ringbuf_submit(event_5, 1);
   } else {
