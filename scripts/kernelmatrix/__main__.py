@@ -46,11 +46,15 @@ def _run(arguments: argparse.Namespace, command: str, folder: Path) -> list[gues
     kernels = {version: packages.kernel(version) for version in arguments.versions}
     initramfs = {version: disks.initramfs(version, kernel) for version, kernel in kernels.items()}
     root = disks.root_disk()
+    newer_tools = (packages.tools(),) if arguments.part == "all" else ()
     with step("a disk with this checkout"):
         tests = {"PYTHONPATH": str(CHECKOUT / "tests")}
         programs = Path(run([PYTHON, "-m", "language.build"], env=tests).strip())
         checkout = disks.checkout_disk(
-            folder, CHECKOUT, folders=(programs,), script=_script(command, programs, arguments.part)
+            folder,
+            CHECKOUT,
+            folders=(programs, *newer_tools),
+            script=_script(command, programs, newer_tools, arguments.part),
         )
     limits = Limits(silence=arguments.silence, total=arguments.timeout)
 
@@ -73,12 +77,13 @@ def _run(arguments: argparse.Namespace, command: str, folder: Path) -> list[gues
             raise
 
 
-def _script(command: str, programs: Path, part: str) -> str:
+def _script(command: str, programs: Path, newer_tools: tuple[Path, ...], part: str) -> str:
     """What the guest's init runs. Tests find the command that compiles outside, and the compiler, by variables."""
     variables = {
         "MATRIX_PART": part,
         "HOME": str(Path.home()),
         "TRACEJOB_TEST_PROGRAMS": str(programs),
+        "TRACEJOB_TEST_NEWER_TOOLS": "".join(map(str, newer_tools)),
         "TRACEJOB_TEST_COMPILER": qemu.SERVICE,
         "TRACEJOB_TEST_COMMAND": f"{PYTHON} {CHECKOUT}/tests/matrix/trace.py",
     }

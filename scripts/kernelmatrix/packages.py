@@ -1,4 +1,4 @@
-"""Debian's cloud kernels, by version: which suite has one, and its files out of the package.
+"""Debian's cloud kernels, by version: which suite has one, and its files out of the package; and a newer suite's tools.
 
 In: a version ("6.1"). Out: a folder with `vmlinuz` and `modules/`, from the mirror that this machine's apt uses.
 """
@@ -12,6 +12,8 @@ from typing import Final
 from kindcluster.steps import StepFailed, cached, digest, run
 
 SUITES: Final = {"5.10": "bullseye", "6.1": "bookworm", "6.12": "trixie", "7.2": "sid"}
+NEWER_TOOLS: Final = "trixie"
+"""The guests have bookworm's bpftrace package. Some of its tools ask for functions that newer kernels don't have."""
 KEYRING: Final = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _PATIENCE: Final = 300
 """Seconds for some 60 MB."""
@@ -21,7 +23,7 @@ _PATIENCE: Final = 300
 MODULES: Final = (
     "virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_mmio",
     "virtio_blk", "crc16", "crc32c_generic", "libcrc32c", "crc32c-cryptoapi", "mbcache", "jbd2", "ext4",
-    "failover", "net_failover", "virtio_net", "loop", "xfs", "md-mod",
+    "failover", "net_failover", "virtio_net", "loop", "brd", "xfs", "md-mod", "raid0",
 )  # fmt: skip
 
 
@@ -51,13 +53,25 @@ def _known_mirror() -> str:
     return ""
 
 
+def tools() -> Path:
+    """A folder with the .bt files of the newer suite's bpftrace package."""
+
+    def build(into: Path) -> None:
+        apt = _apt(NEWER_TOOLS, into / "apt")
+        run(["apt-get", *apt, "download", "bpftrace"], cwd=into, timeout=_PATIENCE)
+        (archive,) = into.glob("bpftrace_*.deb")
+        run(["dpkg-deb", "-x", archive, into / "root"])
+        for program in (into / "root/usr/sbin").glob("*.bt"):
+            program.rename(into / program.name)
+        for leftover in (into / "root", into / "apt"):
+            shutil.rmtree(leftover)
+        archive.unlink()
+
+    return cached("kernel-matrix-tools", key=digest(NEWER_TOOLS), build=build)
+
+
 def _fetch(suite: str, into: Path) -> None:
-    apt = _apt_options(suite, into / "apt")
-    try:
-        run(["apt-get", *apt, "update"], timeout=_PATIENCE)
-    except StepFailed as failure:
-        said = f"Debian's {suite} can't be read from {mirror()}, and the kernel comes from there.\n{failure}"
-        raise StepFailed(said) from failure
+    apt = _apt(suite, into / "apt")
     image_package = _concrete(run(["apt-cache", *apt, "depends", "linux-image-cloud-amd64"]), suite)
     # Since 7.x the image's package is empty, and its parts are packages of their own.
     names = [image_package, *_parts(run(["apt-cache", *apt, "depends", image_package]))]
@@ -90,8 +104,17 @@ def _parts(depends: str) -> list[str]:
     return [name for name in names if name.startswith(("linux-binary-", "linux-modules-"))]
 
 
+def _apt(suite: str, folder: Path) -> list[str]:
+    """Options for a private apt that has read that suite: the machine's own lists and choices stay as they are."""
+    options = _apt_options(suite, folder)
+    try:
+        run(["apt-get", *options, "update"], timeout=_PATIENCE)
+    except StepFailed as failure:
+        raise StepFailed(f"Debian's {suite} can't be read from {mirror()}\n{failure}") from failure
+    return options
+
+
 def _apt_options(suite: str, folder: Path) -> list[str]:
-    """A private apt, so that the machine's own lists and choices stay as they are."""
     for name in ("lists/partial", "cache/archives/partial"):
         (folder / name).mkdir(parents=True)
     sources = folder / "sources.list"
