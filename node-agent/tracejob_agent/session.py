@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from types import FrameType
@@ -20,10 +20,11 @@ from typing import Protocol
 from tracejob_agent.accounting import SAMPLE_EVERY, CostSampler
 from tracejob_agent.bpf.loader import BtfIds, LoadedPlan, LoadedProgram, load, take_over
 from tracejob_agent.bpf.objects import test_run
-from tracejob_agent.bpf.ring_buffer import HEADER, BatchHandler, RingBuffer, stride_of
+from tracejob_agent.bpf.ring_buffer import HEADER, BatchHandler, RingBuffer, discard, stride_of
 from tracejob_agent.budget import WINDOW, CpuBudget
 from tracejob_agent.launch import NO_ARGUMENTS, Launched, write_constants
 from tracejob_agent.naps import Naps
+from tracejob_agent.narration import Tell, silent, told
 from tracejob_agent.output.symbol_follower import Follower, following
 from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.probes.attach import AttachedProbes, attach_types
@@ -84,7 +85,7 @@ class SessionOptions:
     child: int = 0
     stages: Mapping[str, int] = field(default_factory=dict)
     log_size: int = 0
-    tell: Callable[[str], None] | None = None
+    tell: Tell = silent
 
 
 class Session:
@@ -115,7 +116,7 @@ class Session:
         self._options = options or SessionOptions()
         self._btf = btf
         self._symbols = symbols
-        self._actions = {event.id: self._action(event) for event in plan.events}
+        self._actions = {event.id: told(event, self._action(event), self._options.tell) for event in plan.events}
         self._exit_code: int | None = None  # set by exit()
         self._batches: dict[int, BatchHandler] = {}
         self._is_draining = False
@@ -141,7 +142,7 @@ class Session:
 
     def run(self) -> Finish:
         """Raises EngineError for what keeps the session from tracing; nothing is left behind then."""
-        environment = Environment(pids=self._options.pids, tell=self._tell)
+        environment = Environment(pids=self._options.pids, tell=self._options.tell)
         stages = dict(self._options.stages)
         watch = Stopwatch(stages)
         with self._load(environment) as loaded:
@@ -151,7 +152,7 @@ class Session:
             with (
                 following(self._symbols, self.plan) as self._follower,
                 AttachedProbes() as probes,
-                open_ring(loaded) as ring,
+                _open_ring(loaded) as ring,
             ):
                 if self._launched is not None:
                     probes.handles += self._launched.handles
@@ -205,7 +206,7 @@ class Session:
         if self._exit_code is None:
             self._drain(ring)
         else:
-            _discard(ring)
+            discard(ring)
         self._run_provider("end")
         self._drain(ring)
         self._sampler.stop()
@@ -309,10 +310,10 @@ class Session:
                 return partial(self._sink.event, event)
 
     def _batch_actions(self) -> dict[int, BatchHandler]:
-        """Of the events that the sink takes in bulk."""
+        """Of the events that the sink takes in bulk; none where each is told of."""
         found: dict[int, BatchHandler] = {}
         for event in self.plan.events:
-            if event.kind in _SESSION_ACTIONS:
+            if event.kind in _SESSION_ACTIONS or self._options.tell is not silent:
                 continue
             action = self._sink.batch(event, offset=HEADER, stride=stride_of(event.size))
             if action is not None:
@@ -343,7 +344,7 @@ class Session:
         ]
         for program in sorted(chosen, key=lambda item: item.spec.probe_index):
             if provider in ("begin", "end"):
-                self._tell(f"Attaching '{provider}' probe")
+                self._options.tell(f"Attaching '{provider}' probe")
             test_run(program.descriptor, NO_ARGUMENTS)
 
     def _watch_signals(self) -> None:
@@ -361,10 +362,6 @@ class Session:
         for name in waiting:
             self._run_provider("self", partial(_waits_for, name))
 
-    def _tell(self, text: str) -> None:
-        if self._options.tell is not None:
-            self._options.tell(text)
-
     # --- maps -------------------------------------------------------------------------------------------------
 
     def _all_maps(self) -> tuple[tuple[MapSpec, list[RawEntry]], ...]:
@@ -377,15 +374,10 @@ class Session:
             self._sink.losses(losses)
 
 
-@contextmanager
-def open_ring(loaded: LoadedPlan) -> Iterator[RingBuffer | None]:
+def _open_ring(loaded: LoadedPlan) -> AbstractContextManager[RingBuffer | None]:
     """The reader of the plan's event buffer; None for a program that has no events: mapped pages count as memory."""
     events = loaded.by_role(MapRole.EVENTS)
-    if events is None or not loaded.plan.events:
-        yield None
-        return
-    with RingBuffer(events) as ring:
-        yield ring
+    return RingBuffer(events) if events is not None and loaded.plan.events else nullcontext()
 
 
 def count_places(programs: Sequence[ProgramSpec]) -> tuple[tuple[str, int], ...]:
@@ -405,8 +397,3 @@ def count_places(programs: Sequence[ProgramSpec]) -> tuple[tuple[str, int], ...]
 
 def _waits_for(signal_name: str, program: LoadedProgram) -> bool:
     return any(item.options.get("signal") == signal_name for item in program.spec.attachments)
-
-
-def _discard(ring: RingBuffer | None) -> None:
-    while ring and ring.consume(lambda event_id, record: None):
-        pass

@@ -19,6 +19,7 @@ from tracejob_agent.cli.trials import Trial, Trials
 from tracejob_agent.errors import TargetError, VerifierError
 from tracejob_agent.launch import Launched
 from tracejob_agent.lazy_facts import LazyFacts
+from tracejob_agent.narration import silent
 from tracejob_agent.notices import NOTIFICATION
 from tracejob_agent.output.queued_text import Out, QueuedText
 from tracejob_agent.output.sink_base import SinkOptions
@@ -101,7 +102,7 @@ def _trace(
             child=child.pid if child else 0,
             stages=prepared.stages,
             log_size=int(prepared.plan.config.get("log_size", 0)) if options.has("verbose") else 0,
-            tell=_tell if options.has("verbose") else None,
+            tell=_tell if options.has("verbose") else silent,
         ),
         btf=facts,
         symbols=symbols,

@@ -15,6 +15,7 @@ from tracejob_agent.bpf.objects import load_program
 from tracejob_agent.bpf.syscalls import AttachType, Buffer, Command, bpf
 from tracejob_agent.errors import LoadError
 from tracejob_agent.kernel.cpus import online_cpus
+from tracejob_agent.narration import Tell, silent
 from tracejob_agent.probes.perf_event import Handle
 from tracelang.plan import Attachment, ProgramType
 
@@ -30,7 +31,7 @@ class Environment:
 
     pids: tuple[int, ...] = ()
     warnings: list[str] = field(default_factory=list)
-    tell: Callable[[str], None] = lambda text: None
+    tell: Tell = silent
 
     @cached_property
     def cpus(self) -> tuple[int, ...]:
