@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,9 +30,10 @@ from tracejob_agent.output.user_symbols import UserSymbols
 from tracejob_agent.probes.attach import AttachedProbes, attach_types
 from tracejob_agent.probes.environment import Environment
 from tracejob_agent.probes.iterator import walk
+from tracejob_agent.probes.places import count_places
 from tracejob_agent.sink import AttachReport, End, Finish, Losses, RawEntry, Sink
 from tracejob_agent.stopwatch import Stopwatch
-from tracelang.plan import EventKind, EventSpec, MapRole, MapSpec, Plan, ProgramSpec
+from tracelang.plan import EventKind, EventSpec, MapRole, MapSpec, Plan
 
 _POLL_SECONDS = 0.002
 _IDLE_POLL_SECONDS = 0.05
@@ -40,7 +41,7 @@ _IDLE_AFTER = 1.0
 _CONTROL_SECONDS = 0.02
 _LOSSES_SECONDS = 1.0
 _BATCH = 65536
-_SESSION_ACTIONS = (EventKind.EXIT, EventKind.CLEAR_MAP, EventKind.ZERO_MAP, EventKind.PRINT_MAP)
+_SESSION_ACTIONS = (EventKind.EXIT, EventKind.CLEAR_MAP, EventKind.ZERO_MAP, EventKind.PRINT_MAP, EventKind.UNWATCH)
 _NEVER = float("inf")
 
 
@@ -125,6 +126,7 @@ class Session:
         self._message = ""
         self._loaded: LoadedPlan
         self._sampler: CostSampler
+        self._probes: AttachedProbes
         self._follower: Follower
 
     # --- the sink's view --------------------------------------------------------------------------------------
@@ -154,6 +156,7 @@ class Session:
                 AttachedProbes() as probes,
                 _open_ring(loaded) as ring,
             ):
+                self._probes = probes
                 if self._launched is not None:
                     probes.handles += self._launched.handles
                 self._sink.started(self)
@@ -302,6 +305,8 @@ class Session:
                 return partial(self._note_exit, event)
             case EventKind.CLEAR_MAP:
                 return lambda record: self._loaded.by_name(event.map).clear()
+            case EventKind.UNWATCH:
+                return lambda record: self._probes.unwatch(int.from_bytes(record[8:16], "little"))
             case EventKind.ZERO_MAP:
                 return lambda record: self._loaded.by_name(event.map).zero()
             case EventKind.PRINT_MAP:
@@ -378,21 +383,6 @@ def _open_ring(loaded: LoadedPlan) -> AbstractContextManager[RingBuffer | None]:
     """The reader of the plan's event buffer; None for a program that has no events: mapped pages count as memory."""
     events = loaded.by_role(MapRole.EVENTS)
     return RingBuffer(events) if events is not None and loaded.plan.events else nullcontext()
-
-
-def count_places(programs: Sequence[ProgramSpec]) -> tuple[tuple[str, int], ...]:
-    """(probe as written, places) of each program. A USDT probe is one, at however many places the compiler put it."""
-    counted: set[tuple[object, ...]] = set()
-    found = []
-    for spec in programs:
-        count = 0
-        for number, item in enumerate(spec.attachments):
-            where: object = item.location.module if item.provider == "usdt" else (spec.name, number)
-            key = (spec.probe_index, item.location.target, item.location.name, where)
-            count += key not in counted
-            counted.add(key)
-        found.append((spec.probe_text, count))
-    return tuple(found)
 
 
 def _waits_for(signal_name: str, program: LoadedProgram) -> bool:

@@ -167,6 +167,7 @@ class EventKind(Enum):
     STRFTIME = "strftime"
     SKB_OUTPUT = "skboutput"
     RUNTIME_ERROR = "runtime_error"  # a helper failed (-k): argument 0 is s64 error; text says where
+    UNWATCH = "unwatch"  # one argument: the u64 address whose watchpoints go
     FAIL = "fail"
 
 

@@ -22,7 +22,6 @@ _WITHOUT_EXAMPLE = {
     "asyncwatchpoint",  # as watchpoint, on a function's arguments
     "bench", "test",  # run in modes of their own
     "debugf",  # not for programs that stay
-    "unwatch",  # is refused: a watchpoint stays
     "dw_ustack",  # wants a process that the session is told of
     "join", "path", "percpu_kaddr", "skboutput",  # want what the table of facts, or this kernel, hasn't
 }  # fmt: skip

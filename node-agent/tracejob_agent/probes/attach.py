@@ -130,6 +130,12 @@ class AttachedProbes:
             if provider == "iter":
                 self.iterators.append(handle)
 
+    def unwatch(self, address: int) -> None:
+        """Nothing watches the address any more."""
+        gone = [handle for handle in self.handles if handle.address == address]
+        self.handles = [handle for handle in self.handles if handle.address != address]
+        _close_all(item for handle in gone for item in (handle.link, handle.event) if item >= 0)
+
     def stop(self) -> None:
         """No program fires after this. Without links (old kernels) that takes closing the events too."""
         if self.is_stopped:

@@ -33,13 +33,15 @@ class Handle:
 
     Closing a link takes some 28 ms (a grace period, several at once pass together), closing a tracepoint's event
     another 32 ms, one after the other: so the two are apart, and results are written in between. -1: there is none.
+    address: of a watchpoint.
     """
 
-    __slots__ = ("event", "link")
+    __slots__ = ("address", "event", "link")
 
     def __init__(self, link: int, event: int = -1) -> None:
         self.link = link
         self.event = event
+        self.address = 0
 
 
 class EventAttribute:

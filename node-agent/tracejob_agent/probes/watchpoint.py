@@ -32,6 +32,8 @@ def attach(program: LoadedProgram, attachments: Sequence[Attachment], environmen
         pid_and_cpu = [(pid, -1) for pid in environment.pids] or [(-1, cpu) for cpu in environment.cpus]
         for pid, cpu in pid_and_cpu:
             try:
-                yield attach_event(program.descriptor, attribute, cookie=attachment.cookie, pid=pid, cpu=cpu)
+                handle = attach_event(program.descriptor, attribute, cookie=attachment.cookie, pid=pid, cpu=cpu)
             except OSError as error:
                 raise AttachError(f"{attachment.location.name} can't be attached: {error.strerror}") from error
+            handle.address = int(options["address"])
+            yield handle

@@ -16,7 +16,7 @@ from tracelang.types import AddressSpace, align_of, is_scalar, size_of
 
 BPF_RB_NO_WAKEUP = 1
 
-UNLIMITED = frozenset({EventKind.EXIT, EventKind.CLEAR_MAP, EventKind.ZERO_MAP, EventKind.FAIL})
+UNLIMITED = frozenset({EventKind.EXIT, EventKind.CLEAR_MAP, EventKind.ZERO_MAP, EventKind.UNWATCH, EventKind.FAIL})
 """Events that a rate limit must not drop: they change what the session does."""
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from tracelang import ir, nodes
 from tracelang.arch import PT_REGS
 from tracelang.functions.common import address, arguments, literal_number, literal_text, only_supports
+from tracelang.functions.output import emit
 from tracelang.functions.table import Function, Rule
-from tracelang.lowering.body import Body, effect, missing
+from tracelang.lowering.body import Body, missing
 from tracelang.lowering.convert import constant_number, convert, text_constant
+from tracelang.plan import EventKind
 from tracelang.suggest import did_you_mean
 from tracelang.type_rules import UnresolvedType, base_name, harden
 from tracelang.types import (
@@ -283,8 +285,13 @@ def _write_user(body: Body, call: nodes.Call) -> ir.Expr:
 
 
 def _unwatch(body: Body, call: nodes.Call) -> ir.Expr:
-    body.error(call.span, "unwatch() isn't supported: a watchpoint stays until the program ends")
-    return effect(call.span)
+    """Ends the watchpoints on an address; the session does, a moment later."""
+    values = arguments(body, call)
+    if values is None:
+        return missing(call.span)
+    if not is_integer(values[0].type) and not isinstance(values[0].type, PointerType):
+        return only_supports(body, call, "int", values[0])
+    return emit(body, call, EventKind.UNWATCH, [convert(values[0], U64)])
 
 
 MEMORY = (
@@ -302,5 +309,5 @@ MEMORY = (
     Function(
         "write_user", "write_user(address, value, length)", 3, 3, _write_user, "write to the process (needs `--unsafe`)"
     ),
-    Function("unwatch", "unwatch(address)", 1, 1, _unwatch, "remove a watchpoint"),
+    Function("unwatch", "unwatch(address)", 1, 1, _unwatch, "end the watchpoints on an address"),
 )
