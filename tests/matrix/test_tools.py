@@ -113,7 +113,7 @@ NEWER = (
         since=(6, 5),  # the tracepoint block_io_start, as for the others of this kind
         suite="trixie",
     ),
-    Tool("biostacks", READ_DISK, (r"^@usecs\[", r"^    \w+\+\d+$", _HISTOGRAM), since=(6, 5), suite="trixie"),
+    Tool("biostacks", READ_DISK, (r"^@usecs\[", r"^ +\w+\+\d+$", _HISTOGRAM), since=(6, 5), suite="trixie"),
     Tool("swapin", SWAP, (r"^\d\d:\d\d:\d\d$", r"^@\[python3, \d+\]: \d+$"), suite="trixie"),
 )
 
