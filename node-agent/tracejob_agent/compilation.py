@@ -133,7 +133,7 @@ def _compile(
 
     from tracejob_agent.launch_data import launch_data
 
-    launch = None if result.diagnostics.items else launch_data(plan)
+    launch = launch_data(plan, warnings=_warnings(result))
     pickled = pickle.dumps(Compiled(plan, result.diagnostics, result.sources), protocol=pickle.HIGHEST_PROTOCOL)
     is_kept = _is_kept(result, text)
     if functions is None:
@@ -141,6 +141,16 @@ def _compile(
         after.append(lambda: keep_code(plan.c_source, made))
     stages = {"parse": parsed - start, "compile": time.monotonic_ns() - parsed}
     return MADE, launch, functions, is_kept, stages, pickled
+
+
+def _warnings(result: "CompileResult") -> tuple[str, str]:
+    """What the user is told, plain and in color: as text, since who tells it has nothing imported yet."""
+    if not result.diagnostics.items:
+        return "", ""
+    from tracelang.report import render_diagnostics
+
+    plain, colored = (render_diagnostics(result.diagnostics, result.sources, color=color) for color in (False, True))
+    return plain, colored
 
 
 def _is_kept(result: "CompileResult", text: str) -> bool:

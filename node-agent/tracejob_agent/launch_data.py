@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         """places: how many the user is told of. maps: what create_map takes, by index.
 
         constants: that map's index, or -1. records: by category/event, the tracepoints' records that the byte
-        code was made for.
+        code was made for. warnings: for the user, plain and in color.
         """
 
         places: int
@@ -56,12 +56,13 @@ if TYPE_CHECKING:
         constants: int
         programs: tuple[ProgramData, ...]
         records: dict[str, str]
+        warnings: tuple[str, str]
 
 else:
     Place = ProgramData = LaunchData = dict  # what they are, without 3.5 ms for `typing`
 
 
-def launch_data(plan: Plan) -> LaunchData | None:
+def launch_data(plan: Plan, *, warnings: tuple[str, str] = ("", "")) -> LaunchData | None:
     """None: the program needs more than `launch` does. Few places, of tracepoints and clocks, and no scope to fill."""
     providers = {item.provider for spec in plan.programs for item in spec.attachments}
     begin_may_exit = "begin" in providers and any(event.kind is EventKind.EXIT for event in plan.events)
@@ -101,6 +102,7 @@ def launch_data(plan: Plan) -> LaunchData | None:
         constants=next((spec.index for spec in plan.maps if spec.role == MapRole.CONSTANTS), -1),
         programs=tuple(programs),
         records=records,
+        warnings=warnings,
     )
 
 

@@ -54,6 +54,18 @@ def test_a_known_program_is_attached_before_anything_slow_is_imported(environmen
     assert "tracejob_agent.session" in after
 
 
+def test_a_warning_does_not_make_the_start_slow(environment: dict[str, str]) -> None:
+    text = "tracepoint:syscalls:sys_enter_getpgid { @at[tid] = nsecs; delete(@at[tid]); }"
+    ended(attached(environment, str(START), text=text))
+    python = Path(sys.executable).parent / "python3"
+    _, notices = ended(attached(environment, str(python), "-I", "-S", "-X", "importtime", str(START), text=text))
+    before, notice, _ = notices.partition("Attached 1 probe\n")
+    assert notice and "| tracejob_agent.session\n" not in before
+    assert notices.count("WARNING: Return value discarded.") == before.count("WARNING: Return value discarded.") == 1
+    _, quiet = ended(attached(environment, str(START), "--no-warnings", text=text))
+    assert "WARNING" not in quiet
+
+
 def test_what_happens_right_after_the_notice_is_counted(tmp_path: Path, environment: dict[str, str]) -> None:
     """The probes fire, and a signal waits, while the modules that read and show are still being imported."""
     ended(attached(environment, str(START)))

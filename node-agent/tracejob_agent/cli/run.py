@@ -77,6 +77,9 @@ def _launch(prepared: Prepared, options: Options) -> Launched | None:
     if launched is None:
         pthread_sigmask(SIG_UNBLOCK, _ENDING)
         return None
+    warnings = prepared.launch["warnings"][os.isatty(2)]
+    if warnings and not options.has("no_warnings"):
+        os.write(2, warnings.encode())
     if not options.has("quiet"):
         os.write(2, f"{attached_notice(prepared.launch['places'])}\n".encode())
     if NOTIFICATION in os.environ:

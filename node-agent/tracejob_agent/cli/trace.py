@@ -47,7 +47,7 @@ def show_text(program: Program, options: Options, *, settings: dict[str, str], t
 
 def trace(program: Program, options: Options, prepared: Prepared, *, launched: Launched | None = None) -> int:
     """launched: the program, when it has been attached and the user told so."""
-    if prepared.diagnostics.items and not options.has("no_warnings"):
+    if launched is None and prepared.diagnostics.items and not options.has("no_warnings"):
         from tracelang.report import render_diagnostics
 
         sys.stderr.write(render_diagnostics(prepared.diagnostics, prepared.sources, color=sys.stderr.isatty()))
