@@ -43,11 +43,12 @@ class Layout(Struct, frozen=True):
 
 
 class Parameter(Struct, frozen=True):
-    """`register`: index into the calling convention's integer arguments (argN); -1 where it can't be told."""
+    """`register`: the first of its integer registers (argN); `stack`: its first word on the stack (sargN); or -1."""
 
     name: str
     type: Type
     register: int = -1
+    stack: int = -1
 
 
 class Signature(Struct, frozen=True):

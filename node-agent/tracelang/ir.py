@@ -298,6 +298,7 @@ class IntrinsicKind(Enum):
     FUNC_ADDRESS = "func"  # bpf_get_func_ip; TaggedType KSYM or UsymType
     USER_MODE = "usermode"
     STACK = "stack"  # StackType of the node's type
+    WORDS = "words"  # (integers): a struct made of them, 8 bytes each; of the last, as many as the struct still has
     USYM = "usym"  # (address) -> UsymType
     RETURN_VALUE = "retval"  # of fexit: constants offset; of *retprobe: register
     READ_STRING = "str"  # (address, length or nothing); constants space; type StringType

@@ -13,6 +13,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar, cast
 
+from tracejob_agent.kernel.dies import (
+    FLOATS,
+    POINTERS,
+    STRUCTS,
+    TRANSPARENT,
+    beneath,
+    byte_size,
+    name_of,
+    offset_of,
+    origin_of,
+    type_of,
+)
+from tracejob_agent.kernel.passed import passed
+from tracejob_agent.kernel.passing import spots
 from tracejob_agent.kernel.source_lines import SourceLine, address_of_line
 from tracejob_agent.kernel.split_dwarf import dwo_name, split_unit
 from tracelang.facts import Layout, Member, Parameter, Signature
@@ -28,7 +42,6 @@ from tracelang.types import (
     StringType,
     StructType,
     Type,
-    size_of,
 )
 
 if TYPE_CHECKING:
@@ -40,13 +53,7 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 Definitions = dict[tuple[str, str], "DIE"]
 
-_STRUCTS = {"DW_TAG_structure_type": "struct", "DW_TAG_union_type": "union", "DW_TAG_class_type": "struct"}
-_TRANSPARENT = {"DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_restrict_type",
-                "DW_TAG_atomic_type"}  # fmt: skip
-_POINTERS = {"DW_TAG_pointer_type", "DW_TAG_reference_type", "DW_TAG_rvalue_reference_type"}
-_NAMED = {"DW_TAG_subprogram", "DW_TAG_typedef", "DW_TAG_base_type", "DW_TAG_enumeration_type", *_STRUCTS}
-_LONGEST_CHAIN = 64
-_FLOATS = (3, 4)  # complex, real
+_NAMED = {"DW_TAG_subprogram", "DW_TAG_typedef", "DW_TAG_base_type", "DW_TAG_enumeration_type", *STRUCTS}
 _BOOLEAN, _SIGNED, _SIGNED_CHAR = 2, 5, 6
 
 
@@ -117,8 +124,8 @@ class DwarfTypes:
         return self._defined[key]
 
     def _struct(self, name: str) -> Layout | None:
-        die = _beneath(self._anonymous.get(name) or self._find_type(name))
-        return self._layout(die, name) if die is not None and die.tag in _STRUCTS else None
+        die = beneath(self._anonymous.get(name) or self._find_type(name))
+        return self._layout(die, name) if die is not None and die.tag in STRUCTS else None
 
     def _named(self, name: str) -> Type | None:
         die = self._find_type(name)
@@ -128,15 +135,15 @@ class DwarfTypes:
         if die is None:
             return VOID
         tag = die.tag
-        if tag in _TRANSPARENT:
-            target = _referred(die)
-            if tag == "DW_TAG_typedef" and target is not None and target.tag in _STRUCTS and not _name(target):
-                return StructType(_name(die), _size(target))
+        if tag in TRANSPARENT:
+            target = type_of(die)
+            if tag == "DW_TAG_typedef" and target is not None and target.tag in STRUCTS and not name_of(target):
+                return StructType(name_of(die), byte_size(target))
             return self.of(target)
-        if tag in _POINTERS:
-            return PointerType(self.of(_referred(die)), AddressSpace.USER)
-        if tag in _STRUCTS:
-            return StructType(self._struct_name(die), _size(die))
+        if tag in POINTERS:
+            return PointerType(self.of(type_of(die)), AddressSpace.USER)
+        if tag in STRUCTS:
+            return StructType(self._struct_name(die), byte_size(die))
         if tag == "DW_TAG_base_type":
             return _base(die)
         if tag == "DW_TAG_enumeration_type":
@@ -176,7 +183,7 @@ class DwarfTypes:
             "class": ("DW_TAG_structure_type", "DW_TAG_class_type"),
             "union": ("DW_TAG_union_type",),
             "enum": ("DW_TAG_enumeration_type",),
-        }.get(keyword, ("DW_TAG_typedef", "DW_TAG_base_type", *_STRUCTS))
+        }.get(keyword, ("DW_TAG_typedef", "DW_TAG_base_type", *STRUCTS))
         wanted = tag_name if keyword in ("struct", "class", "union", "enum") else name
         if not self._mentions(wanted):
             return None
@@ -195,31 +202,26 @@ class DwarfTypes:
         return not texts or any(name.encode() + b"\0" in text or b".dwo\0" in text for text in texts)
 
     def _signature(self, die: DIE, name: str) -> Signature:
-        parameters = []
-        register = 0
-        for child in die.iter_children():
-            if child.tag != "DW_TAG_formal_parameter":
-                continue
-            referred = _origin(child)
-            type_die = _referred(referred)
-            type_ = self.of(type_die)
-            size = size_of(type_)
-            in_registers = not _is_float(type_die) and size <= 16
-            parameters.append(Parameter(_name(referred), type_, register if in_registers else -1))
-            register += (size + 7) // 8 if in_registers else 0
-        result = _referred(_origin(die))
-        return Signature(name, tuple(parameters), self.of(result) if result is not None else None)
+        declared = [origin_of(child) for child in die.iter_children() if child.tag == "DW_TAG_formal_parameter"]
+        types = [type_of(one) for one in declared]
+        result = type_of(origin_of(die))
+        places = spots(map(passed, types), result=passed(result) if result is not None else None)
+        parameters = tuple(
+            Parameter(name_of(one), self.of(type_), spot.register, spot.stack)
+            for one, type_, spot in zip(declared, types, places, strict=True)
+        )
+        return Signature(name, parameters, self.of(result) if result is not None else None)
 
     def _struct_name(self, die: DIE) -> str:
-        keyword = _STRUCTS[str(die.tag)]
-        if name := _name(die):
+        keyword = STRUCTS[str(die.tag)]
+        if name := name_of(die):
             return f"{keyword} {name}"
         name = f"{keyword} #{die.offset}"
         self._anonymous[name] = die
         return name
 
     def _array(self, die: DIE) -> Type:
-        type_ = self.of(_referred(die))
+        type_ = self.of(type_of(die))
         counts = []
         for child in die.iter_children():
             if child.tag == "DW_TAG_subrange_type":
@@ -227,35 +229,35 @@ class DwarfTypes:
                 count = child.attributes.get("DW_AT_count")
                 counts.append(count.value if count else bound.value + 1 if bound else 0)
         for index, count in enumerate(reversed(counts)):
-            is_text = index == 0 and _is_char(_referred(die)) and count
+            is_text = index == 0 and _is_char(type_of(die)) and count
             type_ = StringType(count) if is_text else ArrayType(type_, count)
         return type_
 
     def _layout(self, die: DIE, name: str) -> Layout:
         members: dict[str, Member] = {}
         self._add_members(die, members, base=0)
-        return Layout(name, _size(die), members)
+        return Layout(name, byte_size(die), members)
 
     def _add_members(self, die: DIE, members: dict[str, Member], *, base: int) -> None:
         for child in die.iter_children():
             if child.tag == "DW_TAG_inheritance":
-                self._add_inner(child, members, base=base + _offset(child))
+                self._add_inner(child, members, base=base + offset_of(child))
             if child.tag != "DW_TAG_member" or "DW_AT_external" in child.attributes:
                 continue
-            offset = base + _offset(child)
-            name = _name(child)
+            offset = base + offset_of(child)
+            name = name_of(child)
             if not name:
                 self._add_inner(child, members, base=offset)
                 continue
             bit_size = child.attributes.get("DW_AT_bit_size")
             bit_offset = child.attributes.get("DW_AT_data_bit_offset")
             bits = base * 8 + bit_offset.value if bit_offset else offset * 8
-            type_ = self.of(_referred(child))
+            type_ = self.of(type_of(child))
             members.setdefault(name, Member(name, type_, bits // 8, bits, bit_size.value if bit_size else 0))
 
     def _add_inner(self, die: DIE, members: dict[str, Member], *, base: int) -> None:
-        inner = _beneath(_referred(die))
-        if inner is not None and inner.tag in _STRUCTS:
+        inner = beneath(type_of(die))
+        if inner is not None and inner.tag in STRUCTS:
             self._add_members(inner, members, base=base)
 
 
@@ -270,18 +272,13 @@ def _unless_damaged(read: Callable[[], Answer | None]) -> Answer | None:
         return None
 
 
-def _name(die: DIE) -> str:
-    attribute = die.attributes.get("DW_AT_name")
-    return attribute.value.decode("utf-8", "replace") if attribute else ""
-
-
 def _names(die: DIE) -> Iterator[str]:
     """Names of a definition are often in its declaration."""
-    origin = _origin(die)
+    origin = origin_of(die)
     linkage = die.attributes.get("DW_AT_linkage_name") or origin.attributes.get("DW_AT_linkage_name")
     if linkage is not None:
         yield linkage.value.decode("utf-8", "replace")
-    if name := _name(origin):
+    if name := name_of(origin):
         yield name
 
 
@@ -294,64 +291,28 @@ def _in_namespaces(top: DIE) -> Iterator[DIE]:
             yield die
 
 
-def _origin(die: DIE) -> DIE:
-    """Of an out-of-line copy, the declaration that has names and types."""
-    for attribute in ("DW_AT_abstract_origin", "DW_AT_specification"):
-        if attribute in die.attributes:
-            return _origin(die.get_DIE_from_attribute(attribute))
-    return die
-
-
-def _referred(die: DIE) -> DIE | None:
-    return die.get_DIE_from_attribute("DW_AT_type") if "DW_AT_type" in die.attributes else None
-
-
-def _size(die: DIE) -> int:
-    attribute = die.attributes.get("DW_AT_byte_size")
-    return int(attribute.value) if attribute else 0
-
-
-def _offset(die: DIE) -> int:
-    attribute = die.attributes.get("DW_AT_data_member_location")
-    return attribute.value if attribute and isinstance(attribute.value, int) else 0
-
-
 def _base(die: DIE) -> Type:
     encoding = die.attributes["DW_AT_encoding"].value
     if encoding == _BOOLEAN:
         return BoolType()
-    if not _size(die):
+    if not byte_size(die):
         return VOID  # Rust's ()
-    if encoding in _FLOATS:
-        return FloatType(min(_size(die) * 8, 64), signed=False)
-    return IntType(min(_size(die) * 8, 64), signed=encoding in (_SIGNED, _SIGNED_CHAR))
+    if encoding in FLOATS:
+        return FloatType(min(byte_size(die) * 8, 64), signed=False)
+    return IntType(min(byte_size(die) * 8, 64), signed=encoding in (_SIGNED, _SIGNED_CHAR))
 
 
 def _is_char(die: DIE | None) -> bool:
     """Plain `char`, which is text; `unsigned char` (uint8_t) and `signed char` (int8_t) are numbers."""
-    base = _beneath(die)
-    return base is not None and base.tag == "DW_TAG_base_type" and _name(base) == "char"
-
-
-def _beneath(die: DIE | None) -> DIE | None:
-    """What typedefs and qualifiers stand for; None for a chain that leads nowhere."""
-    for _ in range(_LONGEST_CHAIN):
-        if die is None or die.tag not in _TRANSPARENT:
-            return die
-        die = _referred(die)
-    return None
-
-
-def _is_float(die: DIE | None) -> bool:
-    die = _beneath(die)
-    return die is not None and die.tag == "DW_TAG_base_type" and die.attributes["DW_AT_encoding"].value in _FLOATS
+    base = beneath(die)
+    return base is not None and base.tag == "DW_TAG_base_type" and name_of(base) == "char"
 
 
 def _enumeration(die: DIE) -> EnumType:
     constants = tuple(
-        (int(child.attributes["DW_AT_const_value"].value), _name(child))
+        (int(child.attributes["DW_AT_const_value"].value), name_of(child))
         for child in die.iter_children()
         if child.tag == "DW_TAG_enumerator"
     )
     signed = any(value < 0 for value, _ in constants)
-    return EnumType(f"enum {_name(die)}".rstrip(), (_size(die) or 4) * 8, signed, constants)
+    return EnumType(f"enum {name_of(die)}".rstrip(), (byte_size(die) or 4) * 8, signed, constants)

@@ -36,6 +36,9 @@ def memory(writer: Writer, expr: ir.Intrinsic, *, zero_fill: bool) -> places.Fil
             return strings.concatenate(writer, expr)
         case Kind.STACK:
             return _stack(writer, expr)
+        case Kind.WORDS:
+            words = [expressions.value(writer, word) for word in expr.arguments]
+            return lambda to: _words(writer, words, destination=to, size=size_of(expr.type))
         case Kind.USYM:
             return _user_symbol(writer, expressions.value(writer, expr.arguments[0]))
         case Kind.FUNC_ADDRESS:
@@ -48,6 +51,12 @@ def memory(writer: Writer, expr: ir.Intrinsic, *, zero_fill: bool) -> places.Fil
         case Kind.PATH:
             return _path(writer, expr)
     raise CodegenError(f"no code for {expr.kind.value}")
+
+
+def _words(writer: Writer, words: list[str], *, destination: Place, size: int) -> None:
+    for number, word in enumerate(words):
+        name = writer.temp_of("u64", word, "word")
+        writer.emit(f"__builtin_memcpy({destination.at(8 * number).address}, &{name}, {min(8, size - 8 * number)});")
 
 
 def _space(writer: Writer, expr: ir.Intrinsic, pointer: ir.Expr) -> AddressSpace:

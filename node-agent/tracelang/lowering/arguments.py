@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracelang import ir
+from tracelang import arch, ir
 from tracelang.facts import UsdtArgument
 from tracelang.lowering.body import Body, Place
 from tracelang.lowering.convert import convert
@@ -15,6 +15,7 @@ from tracelang.types import (
     VOID,
     AddressSpace,
     ArrayType,
+    FloatType,
     IntType,
     PointerType,
     RecordType,
@@ -22,6 +23,7 @@ from tracelang.types import (
     StructType,
     Type,
     is_scalar,
+    size_of,
 )
 
 MAX_REGISTER_ARGUMENTS = 6
@@ -67,15 +69,45 @@ def read_argument(body: Body, field: ArgumentField, span: Span) -> ir.Expr:
             place = ir.ContextPlace(span, ArrayType(IntType(8, signed=True), 0), field.offset, True, access)
             return ir.AddressOf(span, field.type, place)
         case FieldSource.REGISTER:
-            if field.offset < 0 or not is_scalar(field.type):
-                return body.error(span, f"{field.name} has unsupported type")
-            return convert(ir.RegisterArgument(span, U64, field.offset), field.type)
+            return _in_registers(body, field, span)
+        case FieldSource.STACK:
+            return _on_stack(body, field, span)
         case FieldSource.CONTEXT:
             if field.bit_size:
                 return _context_bits(field, access=access, span=span)
             if isinstance(field.type, StructType | ArrayType | StringType):
                 return ir.ContextPlace(span, field.type, field.offset, access=access)
             return ir.ContextLoad(span, field.type, field.offset, access=access)
+
+
+def _in_registers(body: Body, field: ArgumentField, span: Span) -> ir.Expr:
+    if field.offset < 0:
+        return _unreadable(body, field, span)
+    if isinstance(field.type, StructType):
+        count = (size_of(field.type) + 7) // 8
+        words = tuple(ir.RegisterArgument(span, U64, field.offset + number) for number in range(count))
+        return ir.Intrinsic(span, field.type, ir.IntrinsicKind.WORDS, words)
+    if not is_scalar(field.type):
+        return _unreadable(body, field, span)
+    return convert(ir.RegisterArgument(span, U64, field.offset), field.type)
+
+
+def _on_stack(body: Body, field: ArgumentField, span: Span) -> ir.Expr:
+    if isinstance(field.type, StructType):
+        words = ir.Constant(span, U64, arch.STACK_ARGUMENT_BASE + 8 * field.offset)
+        address = ir.Arithmetic(span, U64, "+", ir.RegisterNamed(span, U64, arch.STACK_POINTER), words)
+        return ir.Dereference(span, field.type, address, body.space)
+    if not is_scalar(field.type) or isinstance(field.type, FloatType):
+        return _unreadable(body, field, span)
+    return convert(ir.StackArgument(span, U64, field.offset, body.space), field.type)
+
+
+def _unreadable(body: Body, field: ArgumentField, span: Span) -> ir.Expr:
+    return body.error(
+        span,
+        f"{field.name} has unsupported type",
+        "numbers with a fraction are in registers that probes don't see" if isinstance(field.type, FloatType) else "",
+    )
 
 
 def _context_bits(field: ArgumentField, *, access: str, span: Span) -> ir.Expr:

@@ -64,7 +64,7 @@ def _is_value(body: Body, statement: nodes.Statement) -> bool:
 def lower_statement(body: Body, node: nodes.Statement) -> tuple[ir.Stmt, ...]:
     match node:
         case nodes.ExpressionStatement(expression=expression):
-            return _expression(body, expression, node.span)
+            return _expression(body, expression)
         case nodes.Assign():
             return lower_assign(body, node)
         case nodes.Declare():
@@ -89,14 +89,14 @@ def lower_statement(body: Body, node: nodes.Statement) -> tuple[ir.Stmt, ...]:
             raise AssertionError(f"no rule for {type(node).__name__}")
 
 
-def _expression(body: Body, node: nodes.Expression, span: Span) -> tuple[ir.Stmt, ...]:
+def _expression(body: Body, node: nodes.Expression) -> tuple[ir.Stmt, ...]:
     value = body.lower(body, node)
     effect = isinstance(node, nodes.Increment) or (isinstance(node, nodes.Call) and node.name == "delete")
     # Everybody's programs delete keys without asking whether they were there; bpftrace warns, and so does its command.
     if isinstance(node, nodes.Call) and body.analysis.options.interactive:
         effect = False
     if not isinstance(value.type, NoneType | UnresolvedType) and not effect:
-        body.warn(span, "Return value discarded.")
+        body.warn(node.span, "Return value discarded.")
     if isinstance(value, ir.DeleteKey):
         return deleted(body, value)
     return unwrap(value)

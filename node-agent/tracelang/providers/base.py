@@ -38,10 +38,11 @@ class FieldSource(Enum):
     CONTEXT = "context"  # at an offset of the BPF context
     DATA_LOC = "data_loc"  # the u32 at an offset of the context says where
     REGISTER = "register"  # the N-th integer argument
+    STACK = "stack"  # the N-th word above the return address
 
 
 class ArgumentField(Struct, frozen=True):
-    """`args.name`. offset: of the context, or the index of the register."""
+    """`args.name`. offset: of the context, or the index of the register or of the word on the stack."""
 
     name: str
     type: Type

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tracelang.facts import Facts, Location
+from tracelang.facts import Facts, Location, Parameter
 from tracelang.plan import ProgramType
 from tracelang.providers.base import (
     ArgumentField,
@@ -88,12 +88,14 @@ def _fields(facts: Facts, location: Location) -> dict[str, ArgumentField] | None
     signature = facts.user_function(location.target, location.function) if not location.offset else None
     if signature is None:
         return None
-    return {
-        parameter.name: ArgumentField(
-            parameter.name, user_pointer(parameter.type), FieldSource.REGISTER, offset=parameter.register
-        )
-        for parameter in signature.parameters
-    }
+    return {parameter.name: _field(parameter) for parameter in signature.parameters}
+
+
+def _field(parameter: Parameter) -> ArgumentField:
+    type_ = user_pointer(parameter.type)
+    if parameter.stack >= 0:
+        return ArgumentField(parameter.name, type_, FieldSource.STACK, offset=parameter.stack)
+    return ArgumentField(parameter.name, type_, FieldSource.REGISTER, offset=parameter.register)
 
 
 UPROBE = Provider(
