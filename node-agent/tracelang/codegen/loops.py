@@ -16,6 +16,7 @@ from tracelang.codegen import aggregates, expressions, maps, places, statements
 from tracelang.codegen.copy import zero
 from tracelang.codegen.values import Place, c_type
 from tracelang.codegen.writer import STACK_BUDGET, Line, Writer, WrittenFunction, scratch_lookup
+from tracelang.ir_visitor import walk
 from tracelang.kernel_helpers import INNER_PLAIN_TURNS, PLAIN_TURNS
 from tracelang.source import NOWHERE
 from tracelang.structs import replace
@@ -38,17 +39,7 @@ def needs_frame(node: object) -> bool:
 
 def contains(node: object, *kinds: type[ir.Expr | ir.Stmt]) -> bool:
     """Whether a tree has a node of one of the kinds."""
-    if isinstance(node, kinds):
-        return True
-    if isinstance(node, tuple):
-        return any(contains(item, *kinds) for item in node)
-    if isinstance(node, ir.Expr | ir.Stmt):
-        return any(
-            contains(getattr(node, name), *kinds)
-            for name in type(node).__struct_fields__
-            if name not in ("span", "type")
-        )
-    return False
+    return any(isinstance(item, kinds) for item in walk(node))
 
 
 def contains_loop(lines: list[Line]) -> bool:

@@ -8,9 +8,8 @@ Only a body that doesn't look at the record can be moved: of a call's end, `args
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tracelang import ir
+from tracelang.ir_visitor import walk
 from tracelang.lowering.body import Body, Place
 from tracelang.providers.base import Provider
 from tracelang.providers.system_calls import ENTER, EXIT
@@ -61,19 +60,8 @@ def _is_call(place: Place, prefix: str) -> bool:
 
 def _may_move(body: Body, lowered: tuple[object, ...], provider: Provider) -> bool:
     at_hand = provider.fields(body.facts, body.location) or {}
-    return body.accessed.keys() <= at_hand.keys() and not any(_keeps_it(node) for node in _walk(lowered))
+    return body.accessed.keys() <= at_hand.keys() and not any(_keeps_it(node) for node in walk(lowered))
 
 
-def _keeps_it(node: object) -> bool:
+def _keeps_it(node: ir.Expr | ir.Stmt) -> bool:
     return isinstance(node, _OTHER_FUNCTIONS) or (isinstance(node, ir.Intrinsic) and node.kind in _NEEDS_THE_EVENT)
-
-
-def _walk(node: object) -> Iterator[object]:
-    """The node and all below it."""
-    if isinstance(node, tuple):
-        for item in node:
-            yield from _walk(item)
-    elif isinstance(node, ir.Expr | ir.Stmt):
-        yield node
-        for name in type(node).__struct_fields__:
-            yield from _walk(getattr(node, name))
