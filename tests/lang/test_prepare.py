@@ -87,6 +87,14 @@ def test_files_that_import_each_other_count_once() -> None:
     assert len(program.probes) == 3
 
 
+def test_parts_of_the_library_need_no_file() -> None:
+    text = 'import "stdlib"; import "stdlib/strings"; import "stdlib/test"; begin { print(__always_true()); }'
+    program, diagnostics = prepared(text)
+    assert not diagnostics.failed
+    assert "__always_true" not in print_program(program)
+    assert prepared('import "stdlib/nothing"; begin { }')[1].failed
+
+
 def test_mistake_in_an_import_points_into_it() -> None:
     text = 'import "a.bt"; begin { }'
     program, diagnostics = parse(text, "main.bt")

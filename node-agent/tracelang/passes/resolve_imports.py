@@ -20,8 +20,12 @@ from tracelang.structs import Struct, field, replace
 
 MAXIMUM_FILES = 100
 
-_BUILT_IN = ("stdlib",)
-"""Imports that upstream's library answers and we have built in."""
+_BUILT_IN: dict[str, str | None] = {
+    "stdlib": None,
+    **{f"stdlib/{part}": None for part in ("map", "process", "stack", "strings", "system", "task", "usdt")},
+    "stdlib/test": "macro __always_true() { 1 }",
+}
+"""Imports that upstream's library answers: what each adds, if that isn't there for every program."""
 
 
 _SYSTEM_FOLDERS = frozenset(
@@ -68,9 +72,7 @@ class _Resolver(Struct):
         )
 
     def _imported(self, item: nodes.Import) -> nodes.Program | None:
-        if item.path.split("/", 1)[0] in _BUILT_IN:
-            return None
-        found = self._read(item.path, item)
+        found = (item.path, _BUILT_IN[item.path]) if item.path in _BUILT_IN else self._read(item.path, item)
         if found is None:
             self.diagnostics.error(
                 item.span,
@@ -79,7 +81,7 @@ class _Resolver(Struct):
             )
             return None
         path, text = found
-        if not self._first_time(path, item):
+        if text is None or not self._first_time(path, item):
             return None
         source = self._add(path, text)
         program, diagnostics = parse(text, path, self.positional, source=source)
