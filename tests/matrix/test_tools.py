@@ -61,7 +61,7 @@ TOOLS = (
         (r"^TIME\(ms\) +DISK +COMM +PID +LAT\(ms\)$", r"^\d+ +vda +dd +\d+ +\d+$"),
         since=(5, 15),  # request_queue.disk
     ),
-    Tool("biostacks", READ_DISK, (r"^@usecs\[", r"^    \w+\+\d+$", _HISTOGRAM)),
+    Tool("biostacks", READ_DISK, (r"^@usecs\[", r"^ +\w+\+\d+$", _HISTOGRAM)),
     Tool(
         "capable",
         "unshare -m true",
