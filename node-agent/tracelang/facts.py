@@ -24,6 +24,7 @@ class Member(Struct, frozen=True):
     bit_size 0: not a bit field; else the field is `bit_size` bits at `bit_offset` (from the struct's start, little
     endian), and `offset` is bit_offset // 8.
     data_loc: the field is a tracepoint __data_loc (u32: length << 16 | offset from the record).
+    is_reference: a C++ reference: `type` is a pointer, and programs see what it points to.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Member(Struct, frozen=True):
     bit_offset: int = 0
     bit_size: int = 0
     data_loc: bool = False
+    is_reference: bool = False
 
 
 class Layout(Struct, frozen=True):
@@ -43,12 +45,16 @@ class Layout(Struct, frozen=True):
 
 
 class Parameter(Struct, frozen=True):
-    """`register`: the first of its integer registers (argN); `stack`: its first word on the stack (sargN); or -1."""
+    """`register`: the first of its integer registers (argN); `stack`: its first word on the stack (sargN); or -1.
+
+    is_reference: as a Member's.
+    """
 
     name: str
     type: Type
     register: int = -1
     stack: int = -1
+    is_reference: bool = False
 
 
 class Signature(Struct, frozen=True):

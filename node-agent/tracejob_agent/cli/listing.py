@@ -17,7 +17,7 @@ from tracejob_agent.kernel.rust_names import demangle_rust
 from tracejob_agent.kernel.tracefs import tracepoint_declarations
 from tracejob_agent.kernel.wildcard import has_wildcard, matcher
 from tracelang.diagnostics import ProgramError
-from tracelang.facts import Location, Signature
+from tracelang.facts import Location, Parameter, Signature
 from tracelang.providers import PROVIDERS, find_provider
 from tracelang.providers.base import Parsed
 from tracelang.providers.perf_events import HARDWARE_ALIASES, HARDWARE_EVENTS, SOFTWARE_ALIASES, SOFTWARE_EVENTS
@@ -191,7 +191,13 @@ def _function_arguments(facts: HostFacts, provider: str, location: Location) -> 
 
 
 def _signature(signature: Signature | None) -> list[str]:
-    return [f"{_c_name(item.type)} {item.name}" for item in signature.parameters] if signature else []
+    return [f"{_parameter_type(item)} {item.name}" for item in signature.parameters] if signature else []
+
+
+def _parameter_type(parameter: Parameter) -> str:
+    if parameter.is_reference and isinstance(parameter.type, PointerType):
+        return f"{_c_name(parameter.type.target)}&"
+    return _c_name(parameter.type)
 
 
 def _c_name(type_: Type) -> str:

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 STRUCTS = {"DW_TAG_structure_type": "struct", "DW_TAG_union_type": "union", "DW_TAG_class_type": "struct"}
 TRANSPARENT = {"DW_TAG_typedef", "DW_TAG_const_type", "DW_TAG_volatile_type", "DW_TAG_restrict_type",
                 "DW_TAG_atomic_type"}  # fmt: skip
-POINTERS = {"DW_TAG_pointer_type", "DW_TAG_reference_type", "DW_TAG_rvalue_reference_type"}
+REFERENCES = {"DW_TAG_reference_type", "DW_TAG_rvalue_reference_type"}
+POINTERS = {"DW_TAG_pointer_type", *REFERENCES}
 _LONGEST_CHAIN = 64
 FLOATS = (3, 4)  # complex, real
 

@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, TypeVar, cast
 from tracejob_agent.kernel.dies import (
     FLOATS,
     POINTERS,
+    REFERENCES,
     STRUCTS,
     TRANSPARENT,
     beneath,
@@ -177,7 +178,7 @@ class DwarfTypes:
         return self._split[unit.cu_offset]
 
     def _find_type(self, name: str) -> DIE | None:
-        keyword, _, tag_name = name.rpartition(" ")
+        keyword, _, tag_name = name.partition(" ")  # names of templates have spaces
         tags = {
             "struct": ("DW_TAG_structure_type", "DW_TAG_class_type"),
             "class": ("DW_TAG_structure_type", "DW_TAG_class_type"),
@@ -207,7 +208,7 @@ class DwarfTypes:
         result = type_of(origin_of(die))
         places = spots(map(passed, types), result=passed(result) if result is not None else None)
         parameters = tuple(
-            Parameter(name_of(one), self.of(type_), spot.register, spot.stack)
+            Parameter(name_of(one), self.of(type_), spot.register, spot.stack, _is_reference(type_))
             for one, type_, spot in zip(declared, types, places, strict=True)
         )
         return Signature(name, parameters, self.of(result) if result is not None else None)
@@ -252,8 +253,15 @@ class DwarfTypes:
             bit_size = child.attributes.get("DW_AT_bit_size")
             bit_offset = child.attributes.get("DW_AT_data_bit_offset")
             bits = base * 8 + bit_offset.value if bit_offset else offset * 8
-            type_ = self.of(type_of(child))
-            members.setdefault(name, Member(name, type_, bits // 8, bits, bit_size.value if bit_size else 0))
+            found = Member(
+                name,
+                self.of(type_of(child)),
+                bits // 8,
+                bits,
+                bit_size.value if bit_size else 0,
+                is_reference=_is_reference(type_of(child)),
+            )
+            members.setdefault(name, found)
 
     def _add_inner(self, die: DIE, members: dict[str, Member], *, base: int) -> None:
         inner = beneath(type_of(die))
@@ -300,6 +308,15 @@ def _base(die: DIE) -> Type:
     if encoding in FLOATS:
         return FloatType(min(byte_size(die) * 8, 64), signed=False)
     return IntType(min(byte_size(die) * 8, 64), signed=encoding in (_SIGNED, _SIGNED_CHAR))
+
+
+def _is_reference(die: DIE | None) -> bool:
+    """Whether it refers to something whose size is known here."""
+    reference = beneath(die)
+    if reference is None or reference.tag not in REFERENCES:
+        return False
+    target = beneath(type_of(reference))
+    return target is not None and (target.tag in POINTERS or target.tag == "DW_TAG_array_type" or byte_size(target) > 0)
 
 
 def _is_char(die: DIE | None) -> bool:

@@ -124,7 +124,8 @@ def member_of(body: Body, base: ir.Expr, member: Member, *, access: str, span: S
     """A field of the struct at the place `base`."""
     if member.bit_size:
         return bit_field(base, member, access=access, span=span)
-    return ir.Member(span, loaded(body, member.type, origin_space(body, base)), base, member.offset, access)
+    found = ir.Member(span, loaded(body, member.type, origin_space(body, base)), base, member.offset, access)
+    return target_of(body, found, span) if member.is_reference else found
 
 
 def bit_field(base: ir.Expr, member: Member, *, access: str, span: Span) -> ir.Expr:

@@ -6,6 +6,7 @@ from tracelang import arch, ir
 from tracelang.facts import UsdtArgument
 from tracelang.lowering.body import Body, Place
 from tracelang.lowering.convert import convert
+from tracelang.lowering.pointers import target_of
 from tracelang.providers.base import ArgumentField, ContextKind, FieldSource, Positional, Result
 from tracelang.source import Span
 from tracelang.suggest import did_you_mean
@@ -59,7 +60,8 @@ def argument_field(body: Body, name: str, span: Span) -> ir.Expr:
         return body.error(span, what, unnamed or did_you_mean(name, own))
     if name.startswith("common_") and field.source is FieldSource.CONTEXT and field.offset < 8:
         return body.error(span, "BPF does not support accessing common tracepoint fields")
-    return read_argument(body, field, span)
+    found = read_argument(body, field, span)
+    return target_of(body, found, span) if field.is_reference and isinstance(found.type, PointerType) else found
 
 
 def read_argument(body: Body, field: ArgumentField, span: Span) -> ir.Expr:

@@ -42,7 +42,10 @@ class FieldSource(Enum):
 
 
 class ArgumentField(Struct, frozen=True):
-    """`args.name`. offset: of the context, or the index of the register or of the word on the stack."""
+    """`args.name`. offset: of the context, or the index of the register or of the word on the stack.
+
+    is_reference: `type` is a pointer, and programs see what it points to.
+    """
 
     name: str
     type: Type
@@ -50,6 +53,7 @@ class ArgumentField(Struct, frozen=True):
     offset: int
     bit_offset: int = 0
     bit_size: int = 0
+    is_reference: bool = False
 
 
 class Positional(Enum):

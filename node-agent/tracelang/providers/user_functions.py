@@ -93,9 +93,9 @@ def _fields(facts: Facts, location: Location) -> dict[str, ArgumentField] | None
 
 def _field(parameter: Parameter) -> ArgumentField:
     type_ = user_pointer(parameter.type)
-    if parameter.stack >= 0:
-        return ArgumentField(parameter.name, type_, FieldSource.STACK, offset=parameter.stack)
-    return ArgumentField(parameter.name, type_, FieldSource.REGISTER, offset=parameter.register)
+    source = FieldSource.STACK if parameter.stack >= 0 else FieldSource.REGISTER
+    offset = parameter.stack if parameter.stack >= 0 else parameter.register
+    return ArgumentField(parameter.name, type_, source, offset, is_reference=parameter.is_reference)
 
 
 UPROBE = Provider(
