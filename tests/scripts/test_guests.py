@@ -14,8 +14,10 @@ import pytest
 from kernelmatrix import console, disks, guest
 from kernelmatrix.console import GuestEnded, Limits
 from kindcluster import steps
+from language.cases import read_cases
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
+CASES = Path(__file__).parents[1] / "language/cases"
 PANIC = "[  133.2] Kernel panic - not syncing: Fatal exception in interrupt"
 PASSED = ("guest: 6.1.0-50-cloud-amd64", "==== 72 passed, 5 skipped in 111.73s (0:01:51) ====", "guest: exit code 0")
 
@@ -171,3 +173,11 @@ def test_the_disks_of_a_run_that_was_killed_are_removed_and_those_of_a_live_one_
                 assert one.exists()
                 assert sorted(runs.iterdir()) == sorted([one, other])
     assert not list(runs.iterdir())
+
+
+def test_a_case_that_compiles_says_so_as_guests_have_no_compiler() -> None:
+    for path in CASES.glob("*.txt"):
+        for case in read_cases(path):
+            for compiler in ("gcc", "g++"):
+                if f" {compiler} " in case.run:
+                    assert case.needs_file == f"/usr/bin/{compiler}", f"{path.name}: {case.name}"
