@@ -68,7 +68,8 @@ def _bcc(label: str, rounds: int) -> float:
     if label not in _BCC or not shutil.which(_BCC[label][1]) or not headers.environment():
         return 0.0
     notice, *command = _BCC[label]
-    tool = BccTool("bcc", tuple(command), notice=notice)
+    # trace doesn't end by Ctrl-C while events wait for it: Python drops what is raised in a callback.
+    tool = BccTool("bcc", tuple(command), notice=notice, patience=3.0)
     least = float("inf")
     for _ in range(rounds):
         with tracing(tool, "", environment=headers.environment()):

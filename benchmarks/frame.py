@@ -27,12 +27,16 @@ _PATIENCE = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Tracer:
-    """notice: what it says when its probes are on; "": it never does, so it is given a second."""
+    """notice: what it says when its probes are on; "": it never does, so it is given a second.
+
+    patience: seconds that it gets to end by itself.
+    """
 
     name: str
     command: tuple[str, ...]
     notice: str = NOTICE
     is_ours: bool = False
+    patience: float = _PATIENCE
 
     def argv(self, program: str) -> list[str]:
         return [*self.command, "-e", program]
@@ -87,14 +91,14 @@ def tracing(tracer: Tracer, program: str, *, environment: dict[str, str] | None 
             _wait_attached(process, out, tracer)
             yield Running(process, out, time.monotonic() - start)
         finally:
-            _end(process)
+            _end(process, tracer.patience)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], patience: float = _PATIENCE) -> None:
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
     try:
-        process.wait(_PATIENCE)
+        process.wait(patience)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
