@@ -71,7 +71,7 @@ def launch_data(plan: Plan, *, warnings: tuple[str, str] = ("", "")) -> LaunchDa
     programs = []
     for spec in plan.programs:
         places = [_place(item) for item in spec.attachments if item.provider not in ("begin", "end")]
-        if spec.type not in _PLAIN_TYPES or spec.attach_btf_function or None in places:
+        if spec.type not in _PLAIN_TYPES or spec.attach_btf_function or spec.shared or None in places:
             return None
         programs.append(_program(spec, tuple(place for place in places if place is not None)))
     if sum(len(program["places"]) for program in programs) > _MOST_PLACES:

@@ -14,7 +14,7 @@ class Constant:
     SW_TAI_OFFSET = 1  # nanoseconds to add to the boot clock for nsecs(sw_tai)
     CHILD_PID = 2  # the process that -c started
     SCOPE_GENERATION = 3  # grows with every change of the target's cgroups
-    ENDED = 4  # not 0 once exit() was called: programs that may call it don't run again
+    ENDED = 4  # not 0 once a clock's program called exit(): those that may don't run again
 
 
 CONSTANT_SLOTS = 8

@@ -49,19 +49,19 @@ _NAMES = {
     if name != "-"
 }
 
-_IN_EVENTS = {"newstat": 4, "newfstat": 5, "newlstat": 6, "sendfile64": 40, "newuname": 63, "umount": 166}
-"""Calls whose tracepoint is named by the kernel's function, not by the call."""
+_NUMBERS = {name: number for number, name in _NAMES.items()}
 
-_EVENT_NUMBERS = {name: number for number, name in _NAMES.items()}
-for _name in ("stat", "fstat", "lstat", "sendfile", "uname", "umount2"):
-    del _EVENT_NUMBERS[_name]  # where the kernel has such an event, it is of another call's function
-_EVENT_NUMBERS |= _IN_EVENTS
+_OF_EVENTS = {
+    "newstat": 4, "newfstat": 5, "newlstat": 6, "sendfile64": 40, "newuname": 63, "umount": 166,
+    **dict.fromkeys(("stat", "fstat", "lstat", "sendfile", "uname", "umount2"), -1),
+}
+"""Calls whose tracepoint is named by the kernel's function. One of the call's name would be another function's."""
 
 
 def call_of_event(event: str) -> int:
     """56 for "sys_enter_clone" and "sys_exit_clone"; -1 for what isn't known."""
     _, _, name = event.removeprefix("sys_").partition("_")
-    return _EVENT_NUMBERS.get(name, -1)
+    return _OF_EVENTS.get(name, _NUMBERS.get(name, -1))
 
 
 def syscall_name(number: int) -> str:
@@ -71,4 +71,4 @@ def syscall_name(number: int) -> str:
 
 def syscall_number(name: str) -> int | None:
     """0 for "read"."""
-    return next((number for number, known in _NAMES.items() if known == name), None)
+    return _NUMBERS.get(name)

@@ -22,10 +22,11 @@ from tracejob_agent.accounting import read_counters
 from tracejob_agent.bpf.compiler import CompilerChild
 from tracejob_agent.bpf.instructions import instruction
 from tracejob_agent.bpf.loader import load
-from tracejob_agent.bpf.maps import BpfMap, possible_cpus, sum_of_cpus
+from tracejob_agent.bpf.maps import BpfMap, sum_of_cpus
 from tracejob_agent.bpf.objects import load_program, test_run
 from tracejob_agent.bpf.ring_buffer import RingBuffer
 from tracejob_agent.errors import CompileFault, MapError, VerifierError
+from tracejob_agent.kernel.cpus import possible_cpus
 from tracelang.plan import BpfMapKind, Counter, MapSpec, ProgramType
 
 pytestmark = pytest.mark.usefixtures("nothing_left")

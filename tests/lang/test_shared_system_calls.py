@@ -52,7 +52,7 @@ class Machine(TableFacts):
 
 
 class WithoutThreadInfo(Machine):
-    structs = {TASK.name: TASK}  # noqa: RUF012
+    structs = {TASK.name: TASK}  # noqa: RUF012 - never written
 
 
 def plan(text: str, facts: TableFacts | None = None) -> Plan:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).parents[1])
 
-from matrix import host_compiler  # noqa: E402  # once the path is set  # found where the line above says
+from matrix import host_compiler  # noqa: E402  # once the path is set
 from tracejob_agent import bpftrace_cli  # noqa: E402  # once the path is set
 
 if __name__ == "__main__":

@@ -9,12 +9,11 @@ import errno
 import os
 import struct
 from collections.abc import Iterator
-from functools import cache
 
 from tracejob_agent.bpf.objects import create_map, write_element
 from tracejob_agent.bpf.syscalls import Buffer, Command, bpf
 from tracejob_agent.errors import MapError, NotPermittedError
-from tracejob_agent.kernel import cpus
+from tracejob_agent.kernel.cpus import possible_cpus
 from tracejob_agent.kernel.refusals import refusal_hint
 from tracelang.plan import BpfMapKind, MapSpec
 
@@ -28,9 +27,6 @@ _BATCH_BYTES = 1 << 20
 
 RawEntry = tuple[bytes, tuple[bytes, ...]]
 """A key, and its value: one for a shared map, one per CPU for a per-CPU map."""
-
-
-possible_cpus = cache(cpus.possible_cpus)
 
 
 class BpfMap:

@@ -24,9 +24,11 @@ def kernel_bytes(spec: MapSpec) -> int:
 
 def check_price(maps: Iterable[MapSpec], limit: int) -> None:
     """Raises LimitError, with the sum and its parts, when the maps may take more than `limit` (0: no limit)."""
-    prices = sorted(((kernel_bytes(spec), _label(spec)) for spec in maps), reverse=True) if limit else []
+    if not limit:
+        return
+    prices = sorted(((kernel_bytes(spec), _label(spec)) for spec in maps), reverse=True)
     total = sum(price for price, _ in prices)
-    if limit and total > limit:
+    if total > limit:
         parts = ", ".join(f"{label} {_size(price)}" for price, label in prices if price * 100 >= total)
         raise LimitError(
             f"the program's maps may take {_size(total)} of kernel memory ({parts}), more than limits.kernelMemory "

@@ -6,6 +6,7 @@ Part of the start: nothing may be imported here that takes long (docs/decisions/
 import os
 
 _FOLDER = "/sys/devices/system/cpu"
+_possible = 0  # not read yet; the kernel knows it when it has booted
 
 
 def online_cpus() -> tuple[int, ...]:
@@ -14,7 +15,10 @@ def online_cpus() -> tuple[int, ...]:
 
 def possible_cpus() -> int:
     """How many there can ever be: the number of copies of a per-CPU value."""
-    return 1 + _listed("possible")[-1]
+    global _possible
+    if not _possible:
+        _possible = 1 + _listed("possible")[-1]
+    return _possible
 
 
 def _listed(name: str) -> tuple[int, ...]:

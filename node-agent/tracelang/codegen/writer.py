@@ -43,7 +43,7 @@ class ProgramState(Struct, eq=False):
     structs: list[StructText] = field(default_factory=list)
     scratch_locals: list[tuple[str, int]] = field(default_factory=list)  # (declaration, size)
     subprograms: dict[str, str] = field(default_factory=dict)  # name -> C function
-    may_end: bool = False  # whether it calls exit()
+    may_end: bool = False  # whether it is a clock's and calls exit()
     zeros: int = 0
     arena: int = 0  # bytes in use now
     arena_peak: int = 0
